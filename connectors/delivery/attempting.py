@@ -1,0 +1,243 @@
+"""From lanes whose turn it is to decisions: looks up what a conversation needs, holds it, and
+weighs the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connectors.delivery.connector import (
+    Delivery,
+    Misconfigured,
+    Refused,
+    Throttled,
+    Unavailable,
+    Verdict,
+)
+from connectors.delivery.conversing import Speaker
+from connectors.delivery.gate import Gate, Ticket
+from connectors.delivery.judgement import (
+    Decision,
+    Finish,
+    Park,
+    Situation,
+    SlowDown,
+    Stop,
+    TryAgain,
+    decide,
+    is_failure,
+    is_proper,
+)
+from connectors.delivery.lanes import Lane
+from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.queued import Progress, Queued
+from connectors.delivery.redaction import redacted
+from gateway.clock import rfc3339
+from gateway.model.changes import Set
+from gateway.model.codes import Code
+from gateway.model.json import JsonObject, JsonValue
+from gateway.model.outcome import Attempt, Kind, Outcome, Result
+from gateway.store import fields
+
+KNOWN = 50_000
+"""Leads whose last applied fields are kept in memory."""
+
+_UNSENT = {
+    True: Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT),
+    False: Finish(Kind.SKIPPED, Code.SHADOWED, result=Result.NOT_SENT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of one lane's head."""
+
+    lane: Lane
+    decision: Decision
+
+
+class Attempting:
+    """Makes attempts for one worker."""
+
+    def __init__(self, plan: Plan, ports: Ports, gate: Gate, speaker: Speaker) -> None:
+        """Nothing known of any lead yet."""
+        self._plan, self._ports, self._gate, self._speaker = plan, ports, gate, speaker
+        self._proper = 0
+        self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
+
+    async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
+        """The lanes that can share a conversation with the first, and their deliveries. Raises
+        DatabaseUnavailable."""
+        first = await self._delivery(lanes[0].head)
+        if len(lanes) == 1:
+            return [lanes[0]], [first]
+        key = self._plan.connector.batch_key(first)
+        chosen, deliveries = [lanes[0]], [first]
+        for lane in lanes[1:]:
+            delivery = await self._delivery(lane.head)
+            if self._plan.connector.batch_key(delivery) == key:
+                chosen.append(lane)
+                deliveries.append(delivery)
+        return chosen, deliveries
+
+    def unsent(self, lane: Lane, deliveries: Sequence[Delivery]) -> Judged | None:
+        """The decision on a head that is not to be sent: its authority refused it, or this
+        connector only rehearses."""
+        if not (lane.head.refused or self._plan.shadow):
+            return None
+        if self._plan.shadow:
+            self._speaker.rehearse(deliveries)
+        self._gate.abandoned()
+        return Judged(lane, _UNSENT[lane.head.refused])
+
+    async def attempt(
+        self, lanes: Sequence[Lane], deliveries: Sequence[Delivery], ticket: Ticket
+    ) -> list[Judged]:
+        """One conversation and what it means for each lane."""
+        clock = self._ports.clock
+        at, began = clock.now(), clock.monotonic()
+        for lane in lanes:
+            self._begin(lane.head.progress, began)
+        try:
+            verdicts = await self._speaker.converse(deliveries)
+        except BaseException:
+            self._gate.abandoned()
+            raise
+        seconds = clock.monotonic() - began
+        self._tell_gate(verdicts, ticket)
+        if len(lanes) > 1 and _failed_whole(verdicts):
+            return self._halve(lanes, verdicts[0])
+        self._proper += sum(map(is_proper, verdicts))
+        return [
+            self._weigh(lane, verdict, at, seconds)
+            for lane, verdict in zip(lanes, verdicts, strict=True)
+        ]
+
+    def outcome(self, queued: Queued, finish: Finish) -> Outcome:
+        """The verdict on a delivery, as it is written down."""
+        event = queued.event
+        return Outcome(
+            event.id, self._plan.name, finish.kind, finish.code, event.tenant, event.lead_key,
+            queued.round, redacted(finish.message, self._plan.connector.secrets), finish.status,
+            tuple(queued.progress.attempts), finish.dropped, finish.details, finish.snapshot,
+            rfc3339(self._ports.clock.now()),
+        )
+
+    def applied(self, queued: Queued, dropped: Sequence[str]) -> None:
+        """Remember what an applied update set, for the conversations that need it."""
+        reads = self._plan.connector.reads
+        event = queued.event
+        known = self._known.get((event.tenant, event.lead_key))
+        if known is None:
+            return
+        for name in reads & event.changes.keys():
+            change = event.changes[name]
+            if name not in dropped:
+                known[name] = change.value if isinstance(change, Set) else None
+
+    async def _delivery(self, queued: Queued) -> Delivery:
+        event, system = queued.event, self._plan.system
+        linked = await self._ports.links.ids(event.tenant, event.lead_key)
+        ids = tuple(dict.fromkeys((*event.ids, *linked)))
+        known: JsonObject = {}
+        if self._plan.connector.reads:
+            known = await self._last_applied(event.tenant, event.lead_key)
+        return Delivery(
+            event,
+            tuple(lead for lead in ids if lead.system == system),
+            tuple(lead for lead in ids if lead.system != system),
+            known,
+        )
+
+    async def _last_applied(self, tenant: str, lead: str) -> dict[str, JsonValue]:
+        known = self._known.get((tenant, lead))
+        if known is None:
+            plan = self._plan
+            reads = sorted(plan.connector.reads)
+            found = await self._ports.store.run(
+                lambda: fields.known(tenant, lead, plan.name, reads)
+            )
+            known = {
+                name: change["value"]
+                for name, change in found.items()
+                if isinstance(change, dict) and change.get("op") == "set"
+            }
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[tenant, lead] = known
+        return known
+
+    def _begin(self, progress: Progress, now: float) -> None:
+        if progress.mark is None:
+            progress.mark = self._proper
+        if progress.since is None:
+            progress.since = now - self._gate.impeded()
+
+    def _tell_gate(self, verdicts: Sequence[Verdict], ticket: Ticket) -> None:
+        gate = self._gate
+        throttled = [verdict for verdict in verdicts if isinstance(verdict, Throttled)]
+        for verdict in throttled:
+            wait = verdict.retry_after
+            gate.slow_down(self._plan.policy.throttled if wait is None else wait)
+        misfit = next((v for v in verdicts if isinstance(v, Misconfigured)), None)
+        if any(map(is_proper, verdicts)):
+            gate.answered()
+        elif misfit is not None:
+            message = redacted(misfit.message, self._plan.connector.secrets)
+            gate.misfit(ticket, f"{misfit.code}: {message}" if message else misfit.code)
+        elif any(map(is_failure, verdicts)):
+            gate.failed(ticket)
+        else:
+            gate.abandoned()
+
+    def _halve(self, lanes: Sequence[Lane], verdict: Verdict) -> list[Judged]:
+        """A batch failed as a whole: nobody is charged; halves of it are tried next."""
+        result = Result.UNAVAILABLE if isinstance(verdict, Unavailable) else Result.REFUSED
+        for lane in lanes:
+            lane.most = len(lanes) // 2
+        return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]
+
+    def _weigh(self, lane: Lane, verdict: Verdict, at: float, seconds: float) -> Judged:
+        progress, policy = lane.head.progress, self._plan.policy
+        mark, since = progress.mark or 0, progress.since or 0.0
+        waited = self._ports.clock.monotonic() - self._gate.impeded() - since
+        situation = Situation(
+            progress.counted, progress.uncounted, progress.age + waited,
+            self._proper > mark, self._ports.jitter(),
+        )
+        decision = decide(verdict, situation, policy)
+        number, result, message, status = self._written(progress, decision, verdict)
+        progress.note(Attempt(number, rfc3339(at), round(seconds, 6), result, status, message))
+        if isinstance(decision, Park):
+            progress.age += waited + decision.after
+        self._ports.metrics.attempts(self._plan.name, result).inc()
+        self._ports.metrics.attempt_seconds(self._plan.name).observe(seconds)
+        return Judged(lane, decision)
+
+    def _written(
+        self, progress: Progress, decision: Decision, verdict: Verdict
+    ) -> tuple[int, Result, str, int | None]:
+        """Count the attempt and say how it went."""
+        status = getattr(verdict, "status", None)
+        text: str = getattr(verdict, "message", "") or getattr(verdict, "reason", "")
+        message = redacted(text, self._plan.connector.secrets)
+        match decision:
+            case SlowDown():
+                return 0, Result.THROTTLED, message, status
+            case Stop():
+                return 0, Result.MISCONFIGURED, message, status
+            case TryAgain(counted=False):
+                progress.uncounted += 1
+                return 0, decision.result, message, status
+            case _:
+                progress.uncounted = 0
+                progress.counted += 1
+                progress.mark = self._proper
+                return progress.counted, decision.result, message, status
+
+
+def _failed_whole(verdicts: Sequence[Verdict]) -> bool:
+    """Whether all share one failure or refusal: the conversation's, not each lead's own."""
+    first = verdicts[0]
+    shared = all(verdict is first for verdict in verdicts)
+    return shared and isinstance(first, Unavailable | Refused)

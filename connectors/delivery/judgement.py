@@ -1,0 +1,178 @@
+"""From a verdict to what the engine does: pure, and total over verdicts.
+
+The question that only the engine can answer is whether a 5xx, a time-out or a drop is about the
+vendor or about the lead. It is about the lead if another lead got a proper answer since this
+lead's last counted attempt (or its first try). A lead has one delivery under way, so any proper
+answer counted since then was another lead's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+from connectors.delivery.backoff import delay
+from connectors.delivery.connector import (
+    Applied,
+    Misconfigured,
+    NeedsHuman,
+    NothingToSend,
+    NotLinked,
+    Refused,
+    Throttled,
+    Unavailable,
+    Unreachable,
+    Verdict,
+)
+from gateway.model.codes import Code
+from gateway.model.json import JsonObject
+from gateway.model.outcome import Kind, Result
+
+QUICK_TRIES = 3
+"""Counted attempts made in the lane before the update is parked in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one connector tries again."""
+
+    attempts: int = 8
+    first: float = 1.0
+    longest: float = 300.0
+    max_age: float = 86400.0
+    throttled: float = 1.0
+    """Wait after being throttled without a Retry-After."""
+    skip_unlinked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the engine knows of a delivery when the verdict comes in."""
+
+    counted: int
+    """Attempts counted before this one."""
+    uncounted: int
+    """Tries in a row before this one that did not count."""
+    age: float
+    """Seconds it has waited while the vendor was able and willing."""
+    others_answered: bool
+    """Whether another lead got a proper answer since the last counted attempt."""
+    jitter: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The delivery is over."""
+
+    kind: Kind
+    code: Code
+    message: str = ""
+    status: int | None = None
+    dropped: tuple[str, ...] = ()
+    details: JsonObject = field(default_factory=dict)
+    snapshot: JsonObject | None = None
+    result: Result = Result.REFUSED
+    human: bool = False
+    """Whether it must become a dead letter although it was the lead's own refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Later, from the lane; `counted` if it was an attempt."""
+
+    after: float
+    counted: bool
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Later, from the store; always counted."""
+
+    after: float
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDown:
+    """The whole connector waits; this delivery keeps its turn."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The whole connector stops until somebody mends its settings."""
+
+    code: Code
+    message: str
+    status: int | None
+
+
+Decision: TypeAlias = Finish | TryAgain | Park | SlowDown | Stop
+
+
+def is_proper(verdict: Verdict) -> bool:
+    """Whether the vendor gave a proper answer about this lead."""
+    return isinstance(verdict, Applied | Refused | NeedsHuman)
+
+
+def is_failure(verdict: Verdict) -> bool:
+    """Whether it counts towards opening the breaker."""
+    return isinstance(verdict, Unreachable | Unavailable)
+
+
+def decide(verdict: Verdict, situation: Situation, policy: Policy) -> Decision:
+    """What to do now."""
+    match verdict:
+        case Applied():
+            return Finish(
+                Kind.APPLIED, Code.OK, status=verdict.status, dropped=verdict.dropped,
+                snapshot=verdict.snapshot, result=Result.APPLIED,
+            )
+        case Refused():
+            return Finish(
+                Kind.REJECTED, verdict.code, verdict.message, verdict.status,
+                details=verdict.details,
+            )
+        case NeedsHuman():
+            return Finish(
+                Kind.DEAD_LETTERED, verdict.code, verdict.message, verdict.status, human=True
+            )
+        case NotLinked():
+            kind = Kind.SKIPPED if policy.skip_unlinked else Kind.DEAD_LETTERED
+            return Finish(kind, Code.LEAD_NOT_LINKED, result=Result.NOT_SENT)
+        case NothingToSend():
+            kind = Kind.SKIPPED if verdict.code is Code.NOTHING_TO_SEND else Kind.REJECTED
+            return Finish(kind, verdict.code, dropped=verdict.dropped, result=Result.NOT_SENT)
+        case Throttled():
+            wait = policy.throttled if verdict.retry_after is None else verdict.retry_after
+            return SlowDown(wait)
+        case Misconfigured():
+            return Stop(verdict.code, verdict.message, verdict.status)
+        case Unreachable():
+            return _vendor_down(situation, policy, Result.CONNECT_FAILED)
+        case Unavailable():
+            return _unavailable(verdict, situation, policy)
+        case _:
+            assert_never(verdict)
+
+
+def _vendor_down(situation: Situation, policy: Policy, result: Result) -> TryAgain:
+    wait = delay(situation.uncounted + 1, policy.first, policy.longest, situation.jitter)
+    return TryAgain(wait, counted=False, result=result)
+
+
+def _unavailable(verdict: Unavailable, situation: Situation, policy: Policy) -> Decision:
+    result = Result.ANSWER_UNKNOWN if verdict.answer_unknown else Result.UNAVAILABLE
+    if not situation.others_answered:
+        return _vendor_down(situation, policy, result)
+    counted = situation.counted + 1
+    if counted >= policy.attempts or situation.age >= policy.max_age:
+        code = Code.ATTEMPTS_SPENT if counted >= policy.attempts else Code.EXPIRED
+        return Finish(Kind.DEAD_LETTERED, code, verdict.reason, verdict.status, result=result)
+    wait = delay(counted, policy.first, policy.longest, situation.jitter)
+    if counted < QUICK_TRIES:
+        return TryAgain(wait, counted=True, result=result)
+    return Park(wait, result)

@@ -1,0 +1,53 @@
+"""Brings a lane's next updates back from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from connectors.delivery.queued import Queued
+from gateway.database.port import Operation, Query
+from gateway.store import parked
+from gateway.store.settling import ParkedRow
+
+BATCH = 50
+"""Updates of a lane loaded at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the store had of a lane."""
+
+    ready: list[Queued]
+    """To be tried in this order."""
+    left: int
+    """How many more rows the lane has."""
+    due: float
+    """Unix seconds before which the first one left must not be tried; inf: until something
+    changes; 0: whenever the lane gets there."""
+
+
+def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
+    """The lane's first updates that may be tried now; `now` is unix seconds."""
+    rows = yield from parked.oldest(connector, lead, BATCH)
+    counted = yield Query(
+        "SELECT COUNT(*) FROM parked WHERE connector = ? AND lead = ?", (connector, lead)
+    )
+    awaiting = [row.event_id for row in rows if row.state == "awaiting"]
+    verdicts = yield from parked.verdicts(awaiting)
+    ready: list[Queued] = []
+    due = 0.0
+    for row in rows:
+        due = _due(row, verdicts)
+        if due > now:
+            break
+        queued = Queued.of_row(row)
+        queued.refused = row.state == "awaiting" and not verdicts[row.event_id]
+        ready.append(queued)
+    return Loaded(ready, counted[0][0] - len(ready), 0.0 if ready else due)
+
+
+def _due(row: ParkedRow, verdicts: dict[str, bool]) -> float:
+    if row.state == "held" or (row.state == "awaiting" and row.event_id not in verdicts):
+        return inf
+    return row.due if row.state == "retry" else 0.0

@@ -1,0 +1,159 @@
+"""Who runs a connector: takes its lease, keeps it, and runs a worker while it holds.
+
+A worker that ends with an exception is started again from the stored frontier after a pause that
+grows; the exception is logged. What was under way is then sent again, as after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.worker import Drained, Worker
+from gateway.clock import from_rfc3339
+from gateway.database.port import DatabaseUnavailable
+from gateway.eventlog.port import LogUnavailable, Topic
+from gateway.store import leases, settling
+from gateway.store.leases import RENEW, TTL, LeaseLost
+from gateway.store.settling import FrontierRow, Settlement
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+
+_log = structlog.get_logger("leadwire.delivery")
+
+
+class Owner:
+    """Runs connectors whose lease this process can get."""
+
+    def __init__(self, plans: Sequence[Plan], ports: Ports) -> None:
+        """`run` starts them."""
+        self._plans, self._ports = plans, ports
+        self._workers: dict[str, Worker] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep every connector running until `stop`."""
+        await asyncio.gather(*(self._keep(plan) for plan in self._plans))
+
+    async def stop(self, within: float) -> None:
+        """Drain every worker; what is not done `within` seconds is left for the next owner."""
+        self._stopping.set()
+        for worker in self._workers.values():
+            worker.drain()
+        deadline = self._ports.clock.monotonic() + within
+        while self._workers and self._ports.clock.monotonic() < deadline:
+            await self._ports.clock.sleep(0.02)
+
+    def worker(self, name: str) -> Worker | None:
+        """The worker of a connector, while this process runs it."""
+        return self._workers.get(name)
+
+    async def _keep(self, plan: Plan) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                if await self._hold(plan):
+                    return
+                pause = FIRST_PAUSE
+            except (LeaseLost, DatabaseUnavailable, LogUnavailable) as error:
+                _log.warning("connector.interrupted", connector=plan.lease, reason=str(error))
+            except Exception:  # noqa: BLE001 - one connector's fault must not stop the others
+                _log.exception("connector.failed", connector=plan.lease)
+            await self._rest(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _hold(self, plan: Plan) -> bool:
+        """Run the connector under its lease; True once drained, False if another has it."""
+        ports = self._ports
+        asked = ports.clock.monotonic()
+        epoch = await self._acquire(plan)
+        if epoch is None:
+            await self._rest(RENEW)
+            return False
+        frontiers = await first_frontiers(plan, ports, epoch)
+        worker = Worker(plan, ports, epoch, frontiers)
+        worker.gate.leased(asked + TTL)
+        self._workers[plan.lease] = worker
+        working = asyncio.create_task(worker.run())
+        renewing = asyncio.create_task(self._renew(plan, worker, epoch))
+        if self._stopping.is_set():
+            worker.drain()
+        try:
+            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (renewing, working):
+                if task.done():
+                    task.result()
+        except Drained:
+            return True
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+            self._workers.pop(plan.lease, None)
+            await self._release(plan)
+        return False
+
+    async def _renew(self, plan: Plan, worker: Worker, epoch: int) -> None:
+        clock = self._ports.clock
+        while True:
+            await clock.sleep(RENEW)
+            asked = clock.monotonic()
+            try:
+                held = await self._acquire(plan)
+            except DatabaseUnavailable:
+                continue
+            if held != epoch:
+                raise LeaseLost(plan.lease)
+            worker.gate.leased(asked + TTL)
+
+    async def _acquire(self, plan: Plan) -> int | None:
+        ports = self._ports
+        now = ports.clock.now()
+        return await ports.store.run(lambda: leases.acquire(plan.lease, ports.process, now))
+
+    async def _release(self, plan: Plan) -> None:
+        try:
+            await self._ports.store.run(lambda: leases.release(plan.lease, self._ports.process))
+        except DatabaseUnavailable:
+            return
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+async def first_frontiers(plan: Plan, ports: Ports, epoch: int) -> dict[int, FrontierRow]:
+    """Where the connector stands in its partitions. On first sight its beginning (`start`) is
+    written down before anything is read. Raises LeaseLost, DatabaseUnavailable."""
+    mine = [
+        part
+        for part in range(ports.log.partitions(Topic.UPDATES))
+        if part % plan.shards == plan.shard
+    ]
+    known = await ports.store.run(lambda: settling.frontiers(plan.name, Topic.UPDATES))
+    missing = [part for part in mine if part not in known]
+    if missing:
+        begin = await _beginning(plan.start, ports)
+        rows = [FrontierRow(part, begin[part]) for part in missing]
+        await ports.store.run(
+            lambda: settling.settle(
+                Settlement(plan.name, plan.lease, epoch, Topic.UPDATES, frontiers=rows)
+            )
+        )
+        known |= {row.part: row for row in rows}
+    return {part: known[part] for part in mine}
+
+
+async def _beginning(start: str, ports: Ports) -> dict[int, int]:
+    extents = await ports.log.extents(Topic.UPDATES)
+    if start == "beginning":
+        return {part: extent.start for part, extent in extents.items()}
+    if start == "end":
+        return {part: extent.end for part, extent in extents.items()}
+    return await ports.log.offsets_at(Topic.UPDATES, from_rfc3339(start))

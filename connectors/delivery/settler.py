@@ -1,0 +1,106 @@
+"""Makes outcomes durable, in groups: what comes in while one settle is under way is the next.
+
+A settle that fails is made again from memory with the same ids; nothing is delivered again, and
+the connector sends nothing until it goes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from connectors.delivery.gate import Gate
+from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.reader import Reader
+from connectors.delivery.settlement import Changes, Finished, Item, gather
+from gateway.clock import from_rfc3339
+from gateway.eventlog.port import Topic
+from gateway.journal.port import JournalUnavailable
+from gateway.store.settling import Settlement
+
+GROUP = 500
+"""Most items in one settle."""
+SETTLING = "settling"
+FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
+
+
+class Settler:
+    """Settles for one worker."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ports: Ports,
+        epoch: int,
+        reader: Reader,
+        gate: Gate,
+        settled: Callable[[Sequence[Item]], None],
+    ) -> None:
+        """`settled` is called with the items of a settle once it is durable."""
+        self._plan, self._ports, self._epoch = plan, ports, epoch
+        self._reader, self._gate, self._settled = reader, gate, settled
+        self._items: list[Item] = []
+        self._work = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def add(self, item: Item) -> None:
+        """Settle this soon."""
+        self._items.append(item)
+        self._quiet.clear()
+        self._work.set()
+
+    def flush(self) -> None:
+        """Write down frontiers that moved although nothing was settled."""
+        if self._reader.dirty:
+            self._quiet.clear()
+            self._work.set()
+
+    async def finish(self) -> None:
+        """Wait until everything given is durable."""
+        self.flush()
+        await self._quiet.wait()
+
+    async def run(self) -> None:
+        """Settle for ever. Raises LeaseLost."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._items or self._reader.dirty:
+                items, self._items = self._items[:GROUP], self._items[GROUP:]
+                await self._settle(items)
+            self._quiet.set()
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        changes = gather(items, self._plan.triggers, self._ports.clock.now())
+        for part, pos in changes.settled:
+            self._reader.settle(part, pos)
+        settlement = Settlement(
+            self._plan.name, self._plan.lease, self._epoch, Topic.UPDATES, self._reader.rows(),
+            changes.park, changes.unpark, changes.fields, changes.verdicts, changes.dead_letters,
+        )
+        wait = FIRST_RETRY
+        while True:
+            try:
+                await self._ports.journal.settle(settlement, changes.records)
+                break
+            except JournalUnavailable:
+                self._gate.shut(SETTLING)
+                await self._ports.clock.sleep(wait)
+                wait = min(2 * wait, LONGEST_RETRY)
+        if self._gate.is_shut(SETTLING):
+            self._gate.reopen(SETTLING)
+        self._count(items, changes)
+        self._settled(items)
+
+    def _count(self, items: Sequence[Item], changes: Changes) -> None:
+        metrics, name, now = self._ports.metrics, self._plan.name, self._ports.clock.now()
+        for item in items:
+            if isinstance(item, Finished):
+                metrics.deliveries(name, item.outcome.kind).inc()
+                accepted = from_rfc3339(item.queued.event.time)
+                metrics.delivery_age_seconds(name).observe(max(0.0, now - accepted))
+        for letter in changes.dead_letters:
+            metrics.dead_letters(name, letter.code).inc()
+        for trigger in changes.triggers:
+            metrics.triggers(trigger.kind, name).inc()

@@ -1,0 +1,86 @@
+"""Keeps a connector inside its vendor's rate limits, several windows at once.
+
+A vendor counts a request somewhere between our sending it and our reading the answer. So a slot
+is taken when a request is sent and comes free one window after it was answered: wherever in
+between the vendor counted, no window of its clock holds more than the limit.
+
+It says how long to wait and never waits. Times are seconds of one clock that doesn't go back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NewType
+
+from connectors.delivery.connector import Limit
+
+Slot = NewType("Slot", int)
+"""Proof that a request was let through; handed back when it is answered or given up."""
+
+
+@dataclass(slots=True)
+class _Window:
+    """One limit, and when each answered request stops counting against it."""
+
+    limit: Limit
+    frees: deque[float] = field(default_factory=deque)
+
+    def used(self, now: float) -> int:
+        """Answered requests that still count."""
+        while self.frees and self.frees[0] <= now:
+            self.frees.popleft()
+        return len(self.frees)
+
+
+class Throttle:
+    """The windows of one vendor account."""
+
+    __slots__ = ("_paused_until", "_taken", "_unanswered", "_windows")
+
+    def __init__(self, limits: Sequence[Limit]) -> None:
+        """All `limits` are held at once; none means that only `pause` holds anything up."""
+        self._windows = tuple(_Window(limit) for limit in limits)
+        self._unanswered: set[Slot] = set()
+        self._taken = 0
+        self._paused_until = -math.inf
+
+    def wait(self, now: float) -> float:
+        """Seconds until a request may be sent: 0.0 is now, `math.inf` is not before one of those
+        under way is answered."""
+        longest = max(0.0, self._paused_until - now)
+        for window in self._windows:
+            if window.used(now) + len(self._unanswered) >= window.limit.requests:
+                longest = max(longest, window.frees[0] - now if window.frees else math.inf)
+        return longest
+
+    def take(self, now: float) -> Slot:
+        """Take a slot for a request sent now. Raises ValueError where `wait` isn't over."""
+        if self.wait(now) > 0.0:
+            raise ValueError("no slot is free")
+        self._taken += 1
+        slot = Slot(self._taken)
+        self._unanswered.add(slot)
+        return slot
+
+    def done(self, slot: Slot, now: float) -> None:
+        """The request was answered, or nobody waits for it any more; a repeat does nothing."""
+        if slot not in self._unanswered:
+            return
+        self._unanswered.remove(slot)
+        for window in self._windows:
+            window.frees.append(now + window.limit.per)
+
+    def pause(self, until: float) -> None:
+        """Send nothing before `until`, as the vendor asked; a longer pause stays."""
+        self._paused_until = max(self._paused_until, until)
+
+    def left(self, now: float) -> list[tuple[Limit, int]]:
+        """How many requests each window would still take."""
+        under_way = len(self._unanswered)
+        return [
+            (window.limit, window.limit.requests - window.used(now) - under_way)
+            for window in self._windows
+        ]

@@ -1,0 +1,38 @@
+"""Noojee Contact (call-centre dialler): UpdateLeadFast spoken and answered."""
+
+from __future__ import annotations
+
+from connectors.noojee import wire
+from connectors.noojee.inbound import NoojeeCredential, NoojeeDialect
+from connectors.noojee.outbound import NoojeeSettings, connect
+from connectors.vendor import SampleCall, Vendor
+
+SAMPLE = SampleCall(
+    method="POST",
+    path=wire.PATH,
+    query=(
+        ("fTemplateId", "41"),
+        ("fCampaignId", "41"),
+        ("fAllocationId", "38"),
+        ("njExternalLeadId", "9856"),
+        (" apiKey", "f863246a-973e-11e6-8784-08002718f5b5"),
+    ),
+    headers=(("Accept", "application/json"), ("Content-Type", "application/json")),
+    body=(
+        b'{"Name":"Jane Smith","StreetAddress":"Suite 8/10 Hoddle St", "City": "Abbotsford", '
+        b'"State":"Vic", "PostCode":"3064", "FirstPhone":"0383218199", '
+        b'"SecondPhone":"<No Change>", "njDisposition":"Sale"}'
+    ),
+    note="closes lead 9856 of allocation 38 as a Sale, and leaves its second phone alone",
+)
+"""The page's own call, with its stray space before `apiKey` and its own key."""
+
+VENDOR = Vendor(
+    name="noojee",
+    dialect=NoojeeDialect(),
+    credential_settings=NoojeeCredential,
+    connector_settings=NoojeeSettings,
+    connect=connect,
+    sandbox="connectors.noojee.sandbox",
+    sample=SAMPLE,
+)

@@ -1,0 +1,10 @@
+"""Every vendor that leadwire speaks: one line each."""
+
+from connectors.noojee import VENDOR as NOOJEE
+from connectors.pollybot import VENDOR as POLLYBOT
+from connectors.vendor import Vendor
+
+VENDORS: tuple[Vendor, ...] = (
+    NOOJEE,
+    POLLYBOT,
+)

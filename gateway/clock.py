@@ -1,0 +1,48 @@
+"""Time, as a port: nothing else in leadwire reads it or waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the time is, and waiting."""
+
+    def now(self) -> float:
+        """Unix seconds: for what is written down and compared across processes."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump: for waiting and measuring inside one process."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the running loop."""
+        await asyncio.sleep(seconds)
+
+
+def rfc3339(unix_seconds: float) -> str:
+    """UTC with milliseconds, as CloudEvents and people read it."""
+    moment = datetime.fromtimestamp(unix_seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(text: str) -> float:
+    """Unix seconds of an RFC 3339 time; raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()

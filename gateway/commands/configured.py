@@ -1,0 +1,40 @@
+"""The configuration that a command works with, and the vendors that it may name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from connectors.registry import VENDORS
+from gateway.settings import Loaded, Settings, read
+from gateway.settings.checks import Window
+from gateway.settings.model import ConnectorSettings, TenantSettings
+
+DEFAULT = Path("config/leadwire.yaml")
+
+ConfigFile: TypeAlias = Annotated[
+    Path,
+    typer.Option("--config", envvar="LEADWIRE_CONFIG", metavar="FILE", help="Configuration file."),
+]
+"""The `--config` option; every command that needs settings has it, with `DEFAULT`."""
+
+
+def configured(path: Path) -> Settings:
+    """The settings in a file; raises SettingsError, which ends the program with exit code 2."""
+    return loaded(path).settings
+
+
+def loaded(path: Path) -> Loaded:
+    """The settings in a file, with warnings; raises SettingsError."""
+    return read(path, VENDORS, documented_limits=documented_limits)
+
+
+def documented_limits(
+    name: str, settings: ConnectorSettings, tenants: Mapping[str, TenantSettings]
+) -> Sequence[Window]:
+    """The limits that a connector's vendor documents."""
+    vendor = next(vendor for vendor in VENDORS if vendor.name == settings.vendor)
+    return vendor.connect(name, settings, tenants).limits

@@ -1,0 +1,74 @@
+"""`leadwire sandbox`: fake vendor backends to try things against."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+import uvloop
+
+from connectors.registry import VENDORS
+from connectors.sandbox.host import ADMIN, SandboxHost, load
+from gateway.clock import SystemClock
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("sandbox")(sandbox)
+
+
+def sandbox(
+    vendors: Annotated[
+        list[str] | None, typer.Argument(metavar="[VENDOR]...", help="Which; default all.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8090,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    faithful: Annotated[
+        bool, typer.Option("--faithful", help="With the vendors' quotas, floors and locks.")
+    ] = False,
+) -> None:
+    """Serve fake vendor backends until interrupted: a prefix per vendor, state, faults on request
+    and a record of every call."""
+    modules = _modules(vendors or [])
+    served = SandboxHost(
+        {name: load(module, faithful) for name, module in modules.items()}, SystemClock(), faithful
+    )
+    try:
+        uvloop.run(_serve(served, list(modules), host, port))
+    except OSError as error:
+        typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _modules(wanted: Sequence[str]) -> dict[str, str]:
+    """Vendor name to its sandbox module; none wanted means all. Usage error for an unknown one."""
+    known = {vendor.name: vendor.sandbox for vendor in VENDORS if vendor.sandbox}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        names = ", ".join(known)
+        raise typer.BadParameter(f"{', '.join(unknown)}: there is {names}", param_hint="VENDOR")
+    return {name: known[name] for name in wanted} if wanted else known
+
+
+async def _serve(served: SandboxHost, names: Sequence[str], host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    running = await served.serve(host, port)
+    for line in _greeting(running.url, names):
+        typer.echo(line)
+    await stop.wait()
+    await running.close()
+
+
+def _greeting(url: str, names: Sequence[str]) -> list[str]:
+    """Where each backend is, and where it is steered."""
+    lines = []
+    for name in names:
+        lines.append(f"{name}: base_url {url}/{name}")
+        lines += [f"  {url}{ADMIN}/{name}/{what}" for what in ("leads", "calls", "faults")]
+    return lines

@@ -1,0 +1,254 @@
+"""What the front door asks of a vendor's language, on plain records: no vendor file meets
+the HTTP server.
+
+A call is handled in this order, cheapest first, and every refusal is a value that the dialect
+renders in its vendor's own shape:
+
+    route -> presented secret -> quota -> bounded body -> parse -> append -> answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from pydantic import BaseModel
+
+from gateway.model.changes import Changes
+from gateway.model.codes import Code
+from gateway.model.event import Attributes, LeadId, TriggerWishes
+from gateway.model.json import JsonObject, JsonValue
+from gateway.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path of the vendor's API that we serve. `path` has `{name}` for a path parameter."""
+
+    method: str
+    path: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An inbound call, before its body is read."""
+
+    method: str
+    path: str
+    operation: str
+    parameters: Mapping[str, str]
+    """Path parameters, decoded."""
+    query: Sequence[tuple[str, str]]
+    """Query parameters in the order sent, decoded."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and how their texts are read."""
+
+    tenant: str
+    system: str
+    """The id space of this credential."""
+    region: str
+    """ISO country that reads national phone numbers, e.g. `AU`."""
+    timezone: str
+    """IANA zone that reads dates without one, e.g. `Australia/Melbourne`."""
+    settings: BaseModel
+    """The credential's own settings, of the slice's model."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """How much of a credential's quota is left, for dialects that print it."""
+
+    limit: int
+    remaining: int
+    used: int
+    reset_at: float
+    """Unix seconds when the window is empty again."""
+    per: float
+    """Length of the window in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer in the vendor's shape."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str = "application/json"
+
+
+# --- refusals -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticated:
+    """No credential, or one we don't know."""
+
+    presented: bool
+    """Whether the call carried any."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverQuota:
+    """The credential's quota is spent."""
+
+    quota: QuotaState
+    retry_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """The body can't be read at all."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The body is over the bound."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MethodNotAllowed:
+    """The path is ours, the method is not."""
+
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with what the call says."""
+
+    code: Code
+    field: str = ""
+    value: JsonValue = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """The call can be read but not accepted; faults in the vendor's order of checks."""
+
+    faults: tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Not now: the caller should try again. The update may already be safe."""
+
+    retry_after: float
+    appended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """An idempotency key came again with another body."""
+
+
+Refusal: TypeAlias = (
+    Unauthenticated
+    | OverQuota
+    | Malformed
+    | TooLarge
+    | MethodNotAllowed
+    | Invalid
+    | Busy
+    | KeyReused
+)
+
+
+# --- what a call asks ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedUpdate:
+    """One update as the caller asked for it, before it has a lead key and a route."""
+
+    lead: LeadId
+    changes: Changes
+    attributes: Attributes = field(default_factory=Attributes)
+    triggers: TriggerWishes = field(default_factory=TriggerWishes)
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Canonical field -> the caller's own name for it."""
+    scope: JsonObject = field(default_factory=dict)
+    """Everything else the call said about place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A readable call: its updates in order, and what the dialect needs to answer it."""
+
+    updates: tuple[RequestedUpdate, ...]
+    memo: object = None
+    """Handed back to `answer` untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Safe in the log; nobody's outcome was waited for (or none routes it)."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The authority's outcome is known."""
+
+    event_id: str
+    outcome: Outcome
+
+
+UpdateResult: TypeAlias = Accepted | Settled
+
+LeadView: TypeAlias = Mapping[str, JsonValue]
+"""Last applied canonical fields of a lead with this update on top; unknown fields are absent.
+`attributes` holds the caller's attributes, merged; `id` the vendor's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """All an answer is rendered from."""
+
+    call: Call
+    caller: Caller
+    parsed: Parsed
+    results: Sequence[UpdateResult]
+    """One per update, in order."""
+    leads: Sequence[LeadView]
+    """One per update, in order; empty unless the dialect `wants_lead`."""
+    quota: QuotaState | None
+    now: float
+    """Unix seconds."""
+
+
+class Dialect(Protocol):
+    """A vendor's API as spoken to us. All methods are pure."""
+
+    name: str
+    routes: tuple[Route, ...]
+    wants_lead: bool
+    """Whether an answer shows the lead."""
+
+    def presented(self, call: Call) -> str | None:
+        """The secret a call carries, as `secret_of` writes it; None where it carries none."""
+
+    def secret_of(self, settings: BaseModel) -> str:
+        """The secret of a configured credential, in the form `presented` returns."""
+
+    def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
+        """Bytes to updates, or why not."""
+
+    def answer(self, answering: Answering) -> Answer:
+        """Say what became of the call, in the vendor's exact shape."""
+
+    def refuse(self, call: Call, refusal: Refusal, quota: QuotaState | None) -> Answer:
+        """Say why a call is not taken, in the vendor's exact shape."""

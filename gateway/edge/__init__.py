@@ -1,0 +1,1 @@
+"""The HTTP face: the vendors' calls, the admin listener, health."""

@@ -1,0 +1,151 @@
+"""The inbound listener: the dialects' paths on aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+from aiohttp import web
+
+from gateway.clock import Clock
+from gateway.dialect import Answer, Call, Dialect, Malformed, MethodNotAllowed, Route, TooLarge
+from gateway.edge.claiming import Claiming
+from gateway.edge.intake import Intake
+from gateway.edge.reply import Reply
+from gateway.metrics import Metrics
+from gateway.settings.model import ServerSettings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = structlog.get_logger("leadwire.edge")
+_NOT_FOUND = b'{"error":"no such path"}'
+
+
+class Door:
+    """Serves every dialect's routes."""
+
+    def __init__(
+        self,
+        dialects: Iterable[Dialect],
+        intake: Intake,
+        claiming: Claiming,
+        settings: ServerSettings,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        """`application` makes the server's application."""
+        self._dialects = tuple(dialects)
+        self._intake, self._claiming = intake, claiming
+        self._settings, self._clock, self._metrics = settings, clock, metrics
+        self.draining = False
+        """Whether connections are asked to close after their answer."""
+
+    def application(self) -> web.Application:
+        """An application for `web.AppRunner`."""
+        app = web.Application(client_max_size=self._settings.max_body)
+        for dialect in self._dialects:
+            served: dict[str, list[str]] = {}
+            for route in dialect.routes:
+                served.setdefault(route.path, []).append(route.method)
+                app.router.add_route(route.method, route.path, self._handler(dialect, route))
+            for path, methods in served.items():
+                app.router.add_route("*", path, self._wrong_method(dialect, path, tuple(methods)))
+        app.router.add_route("*", "/{anything:.*}", _not_found)
+        return app
+
+    def _handler(self, dialect: Dialect, route: Route) -> Handler:
+        operation, name = route.operation, dialect.name
+        seconds = self._metrics.request_seconds(name)
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            began = self._clock.monotonic()
+            reply = await self._reply(dialect, _call(request, operation), request)
+            response = self._response(reply.answer)
+            if reply.claim is not None:
+                await self._deliver(request, response, reply)
+            took = self._clock.monotonic() - began
+            seconds.observe(took)
+            self._metrics.requests(name, str(reply.answer.status)).inc()
+            _tell(name, operation, reply, took)
+            return response
+
+        return handle
+
+    async def _reply(self, dialect: Dialect, call: Call, request: web.Request) -> Reply:
+        admitted = self._intake.admit(dialect, call)
+        if isinstance(admitted, Reply):
+            return admitted
+        body = await self._body(request)
+        if not isinstance(body, bytes):
+            return self._intake.refuse(dialect, call, body)
+        return await self._intake.take(dialect, call, body, *admitted)
+
+    async def _body(self, request: web.Request) -> bytes | TooLarge | Malformed:
+        limit = self._settings.max_body
+        length = request.content_length
+        if length is not None and length > limit:
+            return TooLarge(limit)
+        try:
+            async with asyncio.timeout(self._settings.body_within):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return TooLarge(limit)
+        except TimeoutError:
+            return Malformed("the body did not come in time")
+        except (web.HTTPException, web.RequestPayloadError, ValueError) as error:
+            return Malformed(f"the body can't be read ({type(error).__name__})")
+
+    def _wrong_method(self, dialect: Dialect, path: str, methods: tuple[str, ...]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            call = _call(request, path)
+            reply = self._intake.refuse(dialect, call, MethodNotAllowed(methods))
+            self._metrics.requests(dialect.name, str(reply.answer.status)).inc()
+            return self._response(reply.answer)
+
+        return handle
+
+    async def _deliver(
+        self, request: web.Request, response: web.Response, reply: Reply
+    ) -> None:
+        """Write the answer, and only if it reached a connected client note that it did."""
+        await response.prepare(request)
+        await response.write_eof()
+        transport = request.transport
+        if transport is not None and not transport.is_closing():
+            self._claiming.answered(reply)
+
+    def _response(self, answer: Answer) -> web.Response:
+        response = web.Response(status=answer.status, body=answer.body)
+        headers = response.headers
+        headers["Content-Type"] = answer.content_type
+        for name, value in answer.headers:
+            headers[name] = value
+        if self.draining:
+            response.force_close()
+        return response
+
+
+def _call(request: web.Request, operation: str) -> Call:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    query = tuple(request.query.items()) if request.query_string else ()
+    match = request.match_info
+    return Call(
+        request.method, request.path, operation, dict(match) if match else {}, query, headers
+    )
+
+
+async def _not_found(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=404, body=_NOT_FOUND, content_type="application/json")
+
+
+def _tell(dialect: str, operation: str, reply: Reply, seconds: float) -> None:
+    _log.info(
+        "call.answered",
+        dialect=dialect,
+        operation=operation,
+        status=reply.answer.status,
+        events=reply.events,
+        refused=reply.refused or None,
+        seconds=round(seconds, 4),
+    )

@@ -1,0 +1,98 @@
+"""From what a caller asked to canonical events with a lead key, a route and an id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import uuid_utils
+
+from gateway.clock import rfc3339
+from gateway.dialect import Call, Caller, RequestedUpdate
+from gateway.eventlog.port import NewRecord, Topic, partition_of
+from gateway.model.changes import Changes
+from gateway.model.codec import update_headers, update_value
+from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from gateway.routes import Routes
+from gateway.store.links import Links
+
+
+@dataclass(slots=True)
+class Draft:
+    """An update that has no route yet: what routes decide about."""
+
+    tenant: str
+    lead_key: str
+    ids: tuple[LeadId, ...]
+    changes: Changes
+    attributes: Attributes
+    triggers: TriggerWishes
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Events of one call, in order, and whether somebody answers for any of them."""
+
+    events: tuple[LeadUpdate, ...]
+    waits: bool
+
+
+class Builder:
+    """Makes events. Raises DatabaseUnavailable where a lead must be looked up and can't be."""
+
+    def __init__(self, routes: Routes, links: Links, replyto: str) -> None:
+        """`replyto` is this process's partition of the replies topic."""
+        self._routes, self._links, self._replyto = routes, links, replyto
+
+    async def build(
+        self,
+        dialect: str,
+        call: Call,
+        caller: Caller,
+        updates: Sequence[RequestedUpdate],
+        now: float,
+        *,
+        wait: bool,
+    ) -> Built:
+        """The events of a call at `now` (unix seconds); `wait` asks for outcomes where an
+        authority will give one."""
+        time = rfc3339(now)
+        batch = str(uuid_utils.uuid7()) if len(updates) > 1 else None
+        traceparent = call.headers.get("traceparent")
+        events = []
+        waits = False
+        for update in updates:
+            origin = Origin(
+                dialect, call.operation, caller.system, batch, update.scope, update.names
+            )
+            draft = await self._draft(caller, update, origin)
+            decision = self._routes.decide(draft)
+            waited = wait and decision.authority is not None
+            waits = waits or waited
+            events.append(
+                LeadUpdate(
+                    str(uuid_utils.uuid7()), time, caller.tenant, draft.lead_key, draft.ids,
+                    update.changes, update.attributes, update.triggers, draft.origin,
+                    decision.connectors, decision.authority, decision.followers,
+                    self._replyto if waited else None, traceparent,
+                )
+            )
+        return Built(tuple(events), waits)
+
+    async def _draft(self, caller: Caller, update: RequestedUpdate, origin: Origin) -> Draft:
+        key = self._links.cached_key(caller.tenant, update.lead)
+        if key is None:
+            key = await self._links.key(caller.tenant, update.lead)
+        return Draft(
+            caller.tenant, key, (update.lead,), update.changes, update.attributes,
+            update.triggers, origin,
+        )
+
+
+def record_of(event: LeadUpdate, partitions: int, now: float) -> NewRecord:
+    """An event as a record of the updates topic."""
+    part = partition_of(event.lead_key, partitions)
+    return NewRecord(
+        Topic.UPDATES, part, event.lead_key, update_headers(event), update_value(event), now
+    )

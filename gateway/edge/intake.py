@@ -1,0 +1,245 @@
+"""A vendor's call, from its first line to its answer.
+
+    credential -> quota -> body -> parse -> lead key and route -> append -> (wait) -> answer
+
+An update is durable before its caller hears a 2xx. A call that waits, or carries an idempotency
+key, first claims its events, so that a retry of it attaches to them instead of making new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from gateway.clock import Clock
+from gateway.database.port import DatabaseUnavailable
+from gateway.dialect import (
+    Accepted,
+    Answer,
+    Answering,
+    Busy,
+    Call,
+    Dialect,
+    KeyReused,
+    Parsed,
+    QuotaState,
+    Refusal,
+    Settled,
+    Unauthenticated,
+    UpdateResult,
+)
+from gateway.edge.building import Builder, Built, record_of
+from gateway.edge.credentials import Credentials, Registered
+from gateway.edge.claiming import Claiming
+from gateway.edge.patience import Patience, Verdicts
+from gateway.edge.reply import Reply
+from gateway.edge.views import Views
+from gateway.eventlog.port import EventLog, Topic
+from gateway.journal.port import Entry, Journal, JournalUnavailable
+from gateway.metrics import Metrics
+from gateway.model.event import LeadUpdate
+from gateway.store.claims import Answered, Attached, Claim, Fresh, Reused
+
+RETRY_AFTER = 5.0
+"""Seconds we ask a caller to wait when we are busy."""
+_QUOTE = '"'
+EVENT_ID, OUTCOME = "X-Leadwire-Event-Id", "X-Leadwire-Outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What handling a call needs."""
+
+    credentials: Credentials
+    builder: Builder
+    journal: Journal
+    log: EventLog
+    patience: Patience
+    views: Views
+    claiming: Claiming
+    clock: Clock
+    metrics: Metrics
+
+    def admit(self, dialect: Dialect, call: Call) -> tuple[Registered, QuotaState | None] | Reply:
+        """Before the body is read: who calls, and may they."""
+        found = self.credentials.find(dialect, call)
+        if isinstance(found, bool):
+            return self._refuse(dialect, call, Unauthenticated(presented=found), None)
+        if found.quota is None:
+            return found, None
+        quota = found.quota.take(self.clock.now())
+        if isinstance(quota, QuotaState):
+            return found, quota
+        return self._refuse(dialect, call, quota, quota.quota)
+
+    async def take(
+        self,
+        dialect: Dialect,
+        call: Call,
+        body: bytes,
+        registered: Registered,
+        quota: QuotaState | None,
+    ) -> Reply:
+        """After the body was read: everything else."""
+        parsed = dialect.parse(call, body, registered.caller)
+        if not isinstance(parsed, Parsed):
+            return self._refuse(dialect, call, parsed, quota)
+        settings = registered.settings
+        wait = settings.answer == "applied"
+        if wait and self.patience.full:
+            return self._busy(dialect, call, quota, ())
+        now = self.clock.now()
+        try:
+            built = await self.builder.build(
+                dialect.name, call, registered.caller, parsed.updates, now, wait=wait
+            )
+            claim = self._claim(call, body, registered, built)
+            return await self._append(
+                Visit(dialect, call, registered, quota, parsed, now), built, claim
+            )
+        except (JournalUnavailable, DatabaseUnavailable):
+            return self._busy(dialect, call, quota, ())
+
+    async def _append(self, visit: Visit, built: Built, claim: Claim | None) -> Reply:
+        partitions = self.log.partitions(Topic.UPDATES)
+        records = [record_of(event, partitions, visit.now) for event in built.events]
+        verdicts = self.patience.expect(built.events) if built.waits else None
+        began = self.clock.monotonic()
+        try:
+            standing = await self.journal.accept(Entry(records, claim))
+        except BaseException:
+            if verdicts is not None:
+                verdicts.forget()
+            raise
+        self.metrics.log_append_seconds().observe(self.clock.monotonic() - began)
+        match standing:
+            case Fresh():
+                self.metrics.events_accepted(visit.dialect.name).inc(len(built.events))
+                return await self._answer(visit, built.events, verdicts, claim)
+            case Attached(events=ids):
+                if verdicts is not None:
+                    verdicts.forget()
+                return await self._attach(visit, built, ids, claim)
+            case Answered(events=ids, answer=answer):
+                if verdicts is not None:
+                    verdicts.forget()
+                return Reply(answer, ids)
+            case Reused():
+                if verdicts is not None:
+                    verdicts.forget()
+                return self._refuse(visit.dialect, visit.call, KeyReused(), visit.quota)
+
+    async def _attach(
+        self, visit: Visit, built: Built, ids: Sequence[str], claim: Claim | None
+    ) -> Reply:
+        """Wait for (or repeat) the answer of the earlier call that has these events."""
+        events = tuple(
+            event.renamed(event_id) for event, event_id in zip(built.events, ids, strict=True)
+        )
+        verdicts = self.patience.expect(events, ask=True) if built.waits else None
+        return await self._answer(visit, events, verdicts, claim)
+
+    async def _answer(
+        self,
+        visit: Visit,
+        events: Sequence[LeadUpdate],
+        verdicts: Verdicts | None,
+        claim: Claim | None,
+    ) -> Reply:
+        ids = tuple(event.id for event in events)
+        outcomes: Mapping[str, Settled] = {}
+        if verdicts is not None:
+            within = visit.registered.settings.answer_within
+            waited = await verdicts.within(within - (self.clock.now() - visit.now))
+            if waited is None:
+                return self._busy(visit.dialect, visit.call, visit.quota, ids)
+            outcomes = waited
+        dialect = visit.dialect
+        results: list[UpdateResult] = [
+            self.views.translated(dialect, outcomes.get(i) or Accepted(i)) for i in ids
+        ]
+        leads = await self.views.of(dialect, events, results)
+        answer = dialect.answer(
+            Answering(
+                visit.call, visit.registered.caller, visit.parsed, results, leads, visit.quota,
+                self.clock.now(),
+            )
+        )
+        headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),)
+        if outcomes:
+            told = ",".join(
+                f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values()
+            )
+            headers += ((OUTCOME, told),)
+        window = visit.registered.settings.dedupe_window
+        return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
+
+    def _claim(
+        self, call: Call, body: bytes, registered: Registered, built: Built
+    ) -> Claim | None:
+        """The call's claim on its events; None for a call that neither waits nor has a key."""
+        given = call.headers.get("idempotency-key")
+        if given is None and not built.waits and not registered.settings.dedupe_window:
+            return None
+        told = _digest(call, body, registered.name)
+        key = f"call:{told}" if given is None else f"key:{registered.name}:{given.strip(_QUOTE)}"
+        events = tuple(event.id for event in built.events)
+        tenant = registered.caller.tenant
+        renew = given is None and self.claiming.forgets(tenant, key)
+        return Claim(tenant, key, told, events, keyed=given is not None, renew=renew)
+
+    def _refuse(
+        self, dialect: Dialect, call: Call, refusal: Refusal, quota: QuotaState | None
+    ) -> Reply:
+        reason = _REASONS.get(type(refusal).__name__, "refused")
+        self.metrics.refusals(dialect.name, reason).inc()
+        return Reply(dialect.refuse(call, refusal, quota), refused=reason)
+
+    def refuse(self, dialect: Dialect, call: Call, refusal: Refusal) -> Reply:
+        """Refuse a call whose body could not be read, or whose method is not served."""
+        return self._refuse(dialect, call, refusal, None)
+
+    def _busy(
+        self, dialect: Dialect, call: Call, quota: QuotaState | None, ids: tuple[str, ...]
+    ) -> Reply:
+        reply = self._refuse(dialect, call, Busy(RETRY_AFTER, appended=bool(ids)), quota)
+        if not ids:
+            return reply
+        return Reply(_with(reply.answer, ((EVENT_ID, ",".join(ids)),)), ids, refused="busy")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One call on its way."""
+
+    dialect: Dialect
+    call: Call
+    registered: Registered
+    quota: QuotaState | None
+    parsed: Parsed
+    now: float
+
+
+_REASONS = {
+    "Unauthenticated": "unauthenticated",
+    "OverQuota": "over_quota",
+    "Malformed": "malformed",
+    "TooLarge": "too_large",
+    "MethodNotAllowed": "method_not_allowed",
+    "Invalid": "invalid",
+    "Busy": "busy",
+    "KeyReused": "key_reused",
+}
+
+
+def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
+    return Answer(answer.status, answer.body, answer.headers + headers, answer.content_type)
+
+
+def _digest(call: Call, body: bytes, credential: str) -> str:
+    digest = blake2b(digest_size=16)
+    for part in (credential, call.method, call.path, *(f"{n}={v}" for n, v in call.query)):
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    digest.update(body)
+    return digest.hexdigest()

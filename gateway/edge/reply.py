@@ -1,0 +1,22 @@
+"""What the front door does with a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.dialect import Answer
+from gateway.store.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and what to do once it was written to a connected client."""
+
+    answer: Answer
+    events: tuple[str, ...] = ()
+    claim: Claim | None = None
+    """To be marked answered; None where the answer is not final."""
+    refused: str = ""
+    """Why, in one word, where the call was not taken."""
+    dedupe_window: float = 0.0
+    """Seconds for which an identical call gets the same answer."""

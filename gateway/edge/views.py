@@ -1,0 +1,81 @@
+"""The lead as an answer shows it, where the dialect answers with the lead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gateway.database.port import DatabaseUnavailable
+from gateway.dialect import Accepted, Dialect, LeadView, Settled, UpdateResult
+from gateway.model.changes import Clear, Set
+from gateway.model.event import LeadUpdate
+from gateway.model.json import JsonValue, merge_patch
+from gateway.store import fields
+from gateway.store.port import Store
+
+_PREFIX = "attributes."
+
+
+class Views:
+    """Puts views together from last applied fields and the update itself."""
+
+    def __init__(self, store: Store, vendor_of: Mapping[str, str]) -> None:
+        """`vendor_of` names each connector's vendor. The store is read only for dialects that
+        want the lead, and only where the vendor's own snapshot is not there."""
+        self._store, self._vendor_of = store, vendor_of
+
+    def translated(self, dialect: Dialect, result: UpdateResult) -> UpdateResult:
+        """A result as a dialect may show it: another vendor's lead object and ids mean nothing
+        in it."""
+        if isinstance(result, Accepted) or self._vendor_of.get(result.outcome.connector) == dialect.name:
+            return result
+        outcome = result.outcome
+        details = {name: None if name.endswith("_id") else value for name, value in outcome.details.items()}
+        return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
+
+    async def of(
+        self, dialect: Dialect, events: Sequence[LeadUpdate], results: Sequence[UpdateResult]
+    ) -> list[LeadView]:
+        """One view per update; none at all for a dialect that doesn't want them."""
+        if not dialect.wants_lead:
+            return []
+        return [
+            await self._view(event) if _needed(result) else {}
+            for event, result in zip(events, results, strict=True)
+        ]
+
+    async def _view(self, event: LeadUpdate) -> LeadView:
+        tenant, lead = event.tenant, event.lead_key
+        try:
+            known = await self._store.run(lambda: fields.view(tenant, lead))
+        except DatabaseUnavailable:
+            known = {}
+        return overlaid(known, event)
+
+
+def overlaid(known: Mapping[str, JsonValue], event: LeadUpdate) -> LeadView:
+    """Last applied fields (as the store has them) with an update on top."""
+    view: dict[str, JsonValue] = {}
+    attributes: dict[str, JsonValue] = {}
+    for name, change in known.items():
+        if not isinstance(change, Mapping):
+            continue
+        value = change.get("value")
+        if name.startswith(_PREFIX):
+            attributes[name.removeprefix(_PREFIX)] = value
+        elif change.get("op") == "set":
+            view[name] = value
+    for name, wanted in event.changes.items():
+        if isinstance(wanted, Set):
+            view[name] = wanted.value
+        elif isinstance(wanted, Clear):
+            view[name] = None
+    patch = event.attributes.patch
+    merged = merge_patch(attributes, patch) if event.attributes.mode == "merge" else dict(patch)
+    view["attributes"] = merged
+    view["id"] = event.ids[0].id if event.ids else None
+    return view
+
+
+def _needed(result: UpdateResult) -> bool:
+    return not (isinstance(result, Settled) and result.outcome.snapshot is not None)

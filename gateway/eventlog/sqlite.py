@@ -1,0 +1,255 @@
+"""The event log in the embedded database.
+
+Offsets are counted in memory by the one thread that writes, and read back from the file after
+any transaction that may not have been committed. A record that has been appended is kept in a
+bounded tail in memory, from which the connectors of the same process read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import orjson
+
+from gateway.database.port import (
+    CommitUnknown,
+    DatabaseUnavailable,
+    InsertMany,
+    Operation,
+    Query,
+    Rows,
+    Urgency,
+)
+from gateway.database.sqlite import SqliteDatabase
+from gateway.eventlog.port import (
+    AppendUnknown,
+    Extent,
+    LogUnavailable,
+    NewRecord,
+    OffsetOutOfRange,
+    Record,
+    Topic,
+)
+from gateway.eventlog.tail import Tail
+
+TAIL_BYTES = 8 << 20
+CHUNK = 256
+"""Records of one partition read from the file at once: about a millisecond of the thread."""
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS log_topics (
+        topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE IF NOT EXISTS log_parts (
+        topic TEXT NOT NULL, part INTEGER NOT NULL, start INTEGER NOT NULL,
+        PRIMARY KEY (topic, part)) STRICT""",
+    """CREATE TABLE IF NOT EXISTS log_records (
+        topic TEXT NOT NULL, part INTEGER NOT NULL, pos INTEGER NOT NULL, key TEXT NOT NULL,
+        headers TEXT NOT NULL, value TEXT NOT NULL, time REAL NOT NULL,
+        PRIMARY KEY (topic, part, pos)) STRICT""",
+)
+
+_INSERT = "INSERT INTO log_records (topic, part, pos, key, headers, value, time)"
+# One row with everything in it: sqlite3 wins the interpreter lock back for each row it steps.
+_READ = """SELECT json_group_array(json_array(pos, key, json(headers), value, time)) FROM (
+    SELECT pos, key, headers, value, time FROM log_records
+    WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
+
+_ENDS = """SELECT topic, part, start, (SELECT MAX(pos) + 1 FROM log_records AS r
+    WHERE r.topic = p.topic AND r.part = p.part) FROM log_parts AS p"""
+
+
+class SqliteLog:
+    """The EventLog port over the embedded database."""
+
+    repeats = False
+
+    def __init__(self, database: SqliteDatabase, partitions: int, replies: int = 1) -> None:
+        """A log of `partitions` partitions per topic; `start` opens it."""
+        self._database = database
+        self._wanted = {topic: partitions for topic in Topic} | {Topic.REPLIES: replies}
+        self._partitions: dict[Topic, int] = {}
+        self._tail = Tail(TAIL_BYTES)
+        self._counted: dict[tuple[Topic, int], int] | None = None
+        """Next offsets as the writing thread counts them; None: read them from the file."""
+        self._extents: dict[Topic, dict[int, Extent]] = {}
+        self._waiting: dict[Topic, set[asyncio.Future[None]]] = {topic: set() for topic in Topic}
+        database.connection.on_rollback(self._recount)
+
+    async def start(self) -> None:
+        """Create what is missing, and learn what is there. Raises DatabaseUnavailable."""
+        self._partitions = await self._database.run(self._create)
+        self._extents = await self._database.run(self._measure)
+
+    def partitions(self, topic: Topic) -> int:
+        """See the port."""
+        return self._partitions[topic]
+
+    async def append(self, records: Sequence[NewRecord]) -> list[int]:
+        """See the port."""
+        try:
+            offsets = await self._database.run(lambda: self.append_in(records), Urgency.FIRST)
+        except CommitUnknown as error:
+            raise AppendUnknown(str(error)) from error
+        except DatabaseUnavailable as error:
+            raise LogUnavailable(str(error)) from error
+        self.appended(records, offsets)
+        return offsets
+
+    def append_in(self, records: Sequence[NewRecord]) -> Operation[list[int]]:
+        """The append as part of a larger transaction; `appended` must follow its commit."""
+        counted = self._counted
+        if counted is None:
+            counted = self._counted = yield from self._count()
+        offsets, rows = [], []
+        for record in records:
+            place = (record.topic, record.partition)
+            offset = counted.get(place, 0)
+            counted[place] = offset + 1
+            offsets.append(offset)
+            headers, value = orjson.dumps(record.headers).decode(), record.value.decode()
+            rows.append((record.topic, record.partition, offset, record.key, headers, value, record.time))
+        yield InsertMany(_INSERT, rows)
+        return offsets
+
+    def appended(self, records: Sequence[NewRecord], offsets: Sequence[int]) -> None:
+        """Show committed records to readers. Called on the event loop, in order of commit."""
+        topics = set()
+        for new, offset in zip(records, offsets, strict=True):
+            topic, part = new.topic, new.partition
+            self._tail.add(
+                Record(topic, part, offset, new.key, new.headers, new.value, new.time)
+            )
+            extents = self._extents[topic]
+            if offset >= extents[part].end:
+                extents[part] = Extent(extents[part].start, offset + 1)
+            topics.add(topic)
+        for topic in topics:
+            self._wake(topic)
+
+    async def fetch(
+        self, topic: Topic, positions: dict[int, int], limit: int, wait: float
+    ) -> list[Record]:
+        """See the port."""
+        found = await self._read(topic, positions, limit)
+        if found or wait <= 0:
+            return found
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[topic].add(news)
+        try:
+            await asyncio.wait((news,), timeout=wait)
+        finally:
+            self._waiting[topic].discard(news)
+        return await self._read(topic, positions, limit)
+
+    async def _read(self, topic: Topic, positions: dict[int, int], limit: int) -> list[Record]:
+        found: list[Record] = []
+        extents = self._extents[topic]
+        for part, offset in positions.items():
+            extent = extents[part]
+            if offset == extent.end:
+                continue
+            if not extent.start <= offset < extent.end:
+                raise OffsetOutOfRange(topic, part, offset, extent)
+            room = limit - len(found)
+            if room <= 0:
+                break
+            run = self._tail.read(topic, part, offset, room)
+            if run is None:
+                run = await self._read_file(topic, part, offset, min(room, CHUNK))
+            found += run
+        return found
+
+    async def _read_file(self, topic: Topic, part: int, offset: int, limit: int) -> list[Record]:
+        def operation() -> Operation[str]:
+            rows = yield Query(_READ, (topic, part, offset, limit))
+            text: str = rows[0][0]
+            return text
+
+        try:
+            text = await self._database.run(operation)
+        except DatabaseUnavailable as error:
+            raise LogUnavailable(str(error)) from error
+        return [
+            Record(topic, part, pos, key, tuple((n, v) for n, v in headers), value.encode(), time)
+            for pos, key, headers, value, time in orjson.loads(text)
+        ]
+
+    async def extents(self, topic: Topic) -> dict[int, Extent]:
+        """See the port."""
+        return dict(self._extents[topic])
+
+    async def offsets_at(self, topic: Topic, time: float) -> dict[int, int]:
+        """See the port."""
+
+        def operation() -> Operation[Rows]:
+            return (
+                yield Query(
+                    "SELECT part, MIN(pos) FROM log_records WHERE topic = ? AND time >= ?"
+                    " GROUP BY part",
+                    (topic, time),
+                )
+            )
+
+        found: dict[int, int] = dict(await self._database.run(operation))
+        return {p: found.get(p, extent.end) for p, extent in self._extents[topic].items()}
+
+    async def trim(self, topic: Topic, part: int, before: int, older: float, most: int) -> int:
+        """Delete up to `most` records below offset `before` that are older than `older` (unix
+        seconds), for retention; how many were deleted."""
+
+        def operation() -> Operation[tuple[int, int]]:
+            rows = yield Query(
+                "SELECT pos FROM log_records WHERE topic = ? AND part = ? AND pos < ?"
+                " AND time < ? ORDER BY pos LIMIT ?",
+                (topic, part, before, older, most),
+            )
+            if not rows:
+                return 0, 0
+            start = rows[-1][0] + 1
+            place = (topic, part, start)
+            yield Query(
+                "UPDATE log_parts SET start = ? WHERE topic = ? AND part = ?", (start, topic, part)
+            )
+            yield Query("DELETE FROM log_records WHERE topic = ? AND part = ? AND pos < ?", place)
+            return len(rows), start
+
+        deleted, start = await self._database.run(operation)
+        if deleted:
+            self._extents[topic][part] = Extent(start, self._extents[topic][part].end)
+        return deleted
+
+    async def close(self) -> None:
+        """Nothing of its own to let go of: the database is closed by who opened it."""
+
+    def _recount(self) -> None:
+        self._counted = None
+
+    def _wake(self, topic: Topic) -> None:
+        for news in self._waiting[topic]:
+            if not news.done():
+                news.set_result(None)
+
+    def _create(self) -> Operation[dict[Topic, int]]:
+        for statement in SCHEMA:
+            yield Query(statement)
+        rows = [(str(topic), count) for topic, count in self._wanted.items()]
+        yield InsertMany(
+            "INSERT INTO log_topics (topic, partitions)", rows, "ON CONFLICT DO NOTHING"
+        )
+        found = yield Query("SELECT topic, partitions FROM log_topics")
+        parts = [(topic, part, 0) for topic, count in found for part in range(count)]
+        yield InsertMany(
+            "INSERT INTO log_parts (topic, part, start)", parts, "ON CONFLICT DO NOTHING"
+        )
+        return {Topic(topic): count for topic, count in found}
+
+    def _count(self) -> Operation[dict[tuple[Topic, int], int]]:
+        rows = yield Query(_ENDS)
+        return {(Topic(topic), part): max(start, end or 0) for topic, part, start, end in rows}
+
+    def _measure(self) -> Operation[dict[Topic, dict[int, Extent]]]:
+        extents: dict[Topic, dict[int, Extent]] = {topic: {} for topic in Topic}
+        for topic, part, start, end in (yield Query(_ENDS)):
+            extents[Topic(topic)][part] = Extent(start, max(start, end or 0))
+        return extents

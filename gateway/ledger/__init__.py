@@ -1,0 +1,1 @@
+"""The queryable record: written from the log, read by commands and calls."""

@@ -1,0 +1,64 @@
+"""Lets go of what is old: settled records of the log, the ledger, claims, dead letters."""
+
+from __future__ import annotations
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.database.port import DatabaseUnavailable
+from gateway.eventlog.port import Topic
+from gateway.eventlog.sqlite import SqliteLog
+from gateway.ledger.projector import NAME
+from gateway.store import claims, dead_letters, ledger, settling
+from gateway.store.port import Store
+
+EVERY = 60.0
+REPLIES_KEPT = 3600.0
+CHUNK = 200
+"""Records deleted in one transaction: a few milliseconds of the database's thread."""
+
+_log = structlog.get_logger("leadwire.retention")
+
+
+class Retention:
+    """Runs beside the server."""
+
+    def __init__(
+        self, log: SqliteLog, store: Store, clock: Clock, log_kept: float, store_kept: float
+    ) -> None:
+        """`log_kept` and `store_kept` are seconds."""
+        self._log, self._store, self._clock = log, store, clock
+        self._log_kept, self._store_kept = log_kept, store_kept
+
+    async def run(self) -> None:
+        """Let go for ever."""
+        while True:
+            try:
+                await self.once()
+            except DatabaseUnavailable as error:
+                _log.warning("retention.interrupted", reason=str(error))
+            await self._clock.sleep(EVERY)
+
+    async def once(self) -> None:
+        """Let go of all that is old now. Raises DatabaseUnavailable."""
+        now = self._clock.now()
+        await self._store.run(lambda: claims.expire(now))
+        await self._store.run(lambda: ledger.expire(now - self._store_kept))
+        await self._store.run(lambda: dead_letters.expire(now - self._store_kept))
+        lowest = await self._store.run(lambda: settling.lowest(Topic.UPDATES))
+        await self._trim(Topic.UPDATES, lowest, now - self._log_kept)
+        read = await self._store.run(lambda: settling.frontiers(NAME, Topic.OUTCOMES))
+        await self._trim(Topic.OUTCOMES, {p: f.base for p, f in read.items()}, now - self._log_kept)
+        for topic, kept in (
+            (Topic.TRIGGERS, self._log_kept),
+            (Topic.DEAD_LETTERS, self._store_kept),
+            (Topic.REPLIES, REPLIES_KEPT),
+        ):
+            ends = {part: extent.end for part, extent in (await self._log.extents(topic)).items()}
+            await self._trim(topic, ends, now - kept)
+
+    async def _trim(self, topic: Topic, before: dict[int, int], older: float) -> None:
+        """Delete records below these offsets that are older than `older`, chunk by chunk."""
+        for part, offset in before.items():
+            while await self._log.trim(topic, part, offset, older, CHUNK) == CHUNK:
+                await self._clock.sleep(0.005)

@@ -1,0 +1,42 @@
+"""A fact for automations: a lead was updated, or got a disposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid5
+
+from gateway.model.json import JsonObject
+from gateway.model.outcome import LEADWIRE
+
+
+class TriggerKind(StrEnum):
+    """Which fact."""
+
+    POST_UPDATED_LEAD = "postUpdatedLead"
+    DISPOSITION_ACTION = "dispositionAction"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Fired by the connector that applied the update. No round in its id: a redriven update
+    fires if it never fired, and is otherwise the same trigger."""
+
+    kind: TriggerKind
+    event_id: str
+    connector: str
+    tenant: str
+    lead_key: str
+    data: JsonObject
+    """The canonical event's data, and what was left out."""
+    time: str = ""
+
+    @property
+    def id(self) -> str:
+        """UUIDv5 of event, connector and kind."""
+        return str(uuid5(LEADWIRE, f"{self.event_id}/{self.connector}/{self.kind}"))
+
+    @property
+    def type(self) -> str:
+        """CloudEvents type."""
+        return f"io.leadwire.trigger.{self.kind}.v1"

@@ -1,0 +1,170 @@
+"""The life of a server process: start, run, drain.
+
+On SIGTERM the process first says that it is not ready, then takes no new connections, answers
+the calls that wait, lets deliveries under way end and settles them, gives its leases back and
+closes. What does not end within `shutdown_within` is left for the next process, which finds it
+in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from connectors.delivery.owner import Owner
+from connectors.vendor import Vendor
+from gateway import __version__, wiring
+from gateway.clock import Clock
+from gateway.database.port import DatabaseUnavailable
+from gateway.ledger.projector import Projector
+from gateway.ledger.retention import Retention
+from gateway.metrics import Metrics
+from gateway.settings.model import Settings, TlsSettings
+from gateway.store import connectors
+from gateway.store.board import Board
+from gateway.store.links import Links
+
+ROLES = ("gateway", "connectors", "automations", "ledger")
+BEAT = 1.0
+SPARE_FILES = 200
+"""Open files kept for everything but waiting callers."""
+
+_log = structlog.get_logger("leadwire")
+
+
+class Server:
+    """One process with some roles."""
+
+    def __init__(
+        self, settings: Settings, vendors: Sequence[Vendor], clock: Clock, roles: Sequence[str]
+    ) -> None:
+        """`start` opens everything."""
+        self._settings = _fitted(settings)
+        self._vendors, self._clock, self._roles = vendors, clock, frozenset(roles)
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.metrics = Metrics()
+        self.board = Board()
+        self.ready = False
+        self.port = 0
+        self.admin_port = 0
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when a task that must run for ever has ended."""
+        self.owner: Owner | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Open log and store, start the roles, listen. Raises ForeignDatabase, NewerStore,
+        DatabaseUnavailable, OSError."""
+        self.metrics.build_info(__version__).set(1)
+        self.storage = await wiring.open_storage(self._settings, self._clock)
+        self._stack.push_async_callback(self.storage.close)
+        self.links = Links(self.storage.store)
+        await self.links.refresh()
+        self._run(self._beat())
+        kept = self._settings.log.retention, self._settings.store.retention
+        self._run(Retention(self.storage.log, self.storage.store, self._clock, *kept).run())
+        ports = wiring.ports(self.storage, self._clock, self.metrics, self.links, self.board)
+        self.owner = Owner(wiring.plans(self._settings, self._vendors), ports)
+        if "connectors" in self._roles:
+            self._run(self.owner.run())
+        if "ledger" in self._roles:
+            log, store = self.storage.log, self.storage.store
+            self._run(Projector(log, store, self._clock, ports.process).run())
+        if "gateway" in self._roles:
+            await self._open_door()
+        await self._open_admin()
+        self.ready = True
+        _log.info("server.ready", port=self.port, admin_port=self.admin_port)
+
+    async def stop(self) -> None:
+        """Drain and close."""
+        self.ready = False
+        within = self._settings.shutdown_within
+        began = self._clock.monotonic()
+        if self._runner is not None:
+            self.front.door.draining = True
+            await self._runner.cleanup()
+            await self.front.claiming.finish()
+        left = max(1.0, within - (self._clock.monotonic() - began))
+        if self.owner is not None:
+            await self.owner.stop(left)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+        _log.info("server.stopped", seconds=round(self._clock.monotonic() - began, 3))
+
+    async def _open_door(self) -> None:
+        spoken = wiring.dialects(self._vendors)
+        self.front = wiring.front(
+            self._settings, spoken, self.storage, self._clock, self.metrics, self.links, self.board
+        )
+        self._run(self.front.waiting.run())
+        self._run(self.front.claiming.run())
+        server = self._settings.server
+        self._runner = web.AppRunner(
+            self.front.door.application(),
+            access_log=None,
+            keepalive_timeout=75.0,
+            shutdown_timeout=self._settings.shutdown_within,
+        )
+        await self._runner.setup()
+        site = web.TCPSite(
+            self._runner, server.host, server.port, backlog=1024, ssl_context=_tls(server.tls)
+        )
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _open_admin(self) -> None:
+        return
+
+    async def _beat(self) -> None:
+        """Each second: what did others change?"""
+        while True:
+            try:
+                await self.links.refresh()
+                self.board.read(await self.storage.store.run(connectors.all_rows))
+            except DatabaseUnavailable as error:
+                _log.warning("store.unavailable", reason=str(error))
+            await self._clock.sleep(BEAT)
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        failed = self.failed
+        if task.cancelled() or failed.done():
+            return
+        error = task.exception()
+        if error is not None:
+            failed.set_exception(error)
+
+
+def _fitted(settings: Settings) -> Settings:
+    """Raise the open-file limit to its hard value, and let no more calls wait than it allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = max(1, min(settings.server.max_waiting, hard - SPARE_FILES))
+    server = settings.server.model_copy(update={"max_waiting": most})
+    return settings.model_copy(update={"server": server})
+
+
+def _tls(settings: TlsSettings | None) -> ssl.SSLContext | None:
+    if settings is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
+    context.load_cert_chain(settings.cert, settings.key)
+    if settings.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

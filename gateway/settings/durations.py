@@ -1,0 +1,41 @@
+"""Durations as people write them: a number and `ms`, `s`, `m`, `h` or `d`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FORM = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
+
+
+def seconds(value: object) -> float:
+    """`250ms`, `5s`, `1m`, `24h`, `14d`, or a plain number of seconds from our own defaults."""
+    if isinstance(value, bool):
+        raise ValueError("a duration is a number and ms, s, m, h or d")
+    if isinstance(value, int | float):
+        return float(value)
+    match = _FORM.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"a duration is a number and ms, s, m, h or d, not {value!r}")
+    return float(match[1]) * UNITS[match[2]]
+
+
+def written(value: float) -> str:
+    """The shortest form `seconds` reads back."""
+    for unit in ("d", "h", "m", "s"):
+        count = value / UNITS[unit]
+        if value and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{value * 1000:g}ms"
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    PlainSerializer(written, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _FORM.pattern, "examples": ["5s", "24h"]}),
+]
+"""Seconds, written as a number and a unit."""

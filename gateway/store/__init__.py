@@ -1,0 +1,1 @@
+"""What is known about leads, callers, owners and deliveries: SQL written once, as operations."""

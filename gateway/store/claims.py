@@ -1,0 +1,164 @@
+"""Calls that may come again.
+
+A call that waits for an outcome, or carries an idempotency key, claims a row before its events
+are appended. A retry finds the row and attaches to those events. Once a final answer was fully
+written to a connected client, an unkeyed row goes, so that a second identical call is a second
+update; a keyed row keeps its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import orjson
+
+from gateway.database.port import InsertMany, Operation, Query, Row
+from gateway.dialect import Answer
+
+KEPT = 86400.0
+"""Seconds a row is kept: a keyed one after its answer, any other while unanswered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A call's claim on its events."""
+
+    tenant: str
+    key: str
+    """The caller's idempotency key, or a digest of the whole call."""
+    digest: str
+    """Of the body, to tell a retry from a key used again."""
+    events: tuple[str, ...]
+    """Event ids made for this call."""
+    keyed: bool
+    """Whether the caller gave the key."""
+    renew: bool = False
+    """Whether a row that is there belongs to a call that was answered, and only waits to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The claim is ours: append."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An earlier call has these events; wait for their outcome."""
+
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An earlier call was answered; repeat it."""
+
+    events: tuple[str, ...]
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The key came with another body."""
+
+
+Standing: TypeAlias = Fresh | Attached | Answered | Reused
+
+
+def answer_text(answer: Answer) -> str:
+    """An answer as stored."""
+    return orjson.dumps(
+        [answer.status, answer.body.decode(), answer.headers, answer.content_type]
+    ).decode()
+
+
+def _answer(text: str) -> Answer:
+    status, body, headers, content_type = orjson.loads(text)
+    return Answer(status, body.encode(), tuple((n, v) for n, v in headers), content_type)
+
+
+def stand(claims: Sequence[Claim], now: float) -> Operation[list[Standing]]:
+    """Claim each; how each stands, in order. Later ones of a batch see the earlier ones."""
+    known = yield from _known(claims, now)
+    standings: list[Standing] = []
+    rows: list[Row] = []
+    for claim in claims:
+        place = (claim.tenant, claim.key)
+        found = None if claim.renew else known.get(place)
+        if found is None:
+            known[place] = (claim.digest, claim.events, None)
+            events = orjson.dumps(claim.events).decode()
+            rows.append((*place, claim.digest, events, None, now + KEPT))
+            standings.append(Fresh())
+        elif found[0] != claim.digest:
+            standings.append(Reused())
+        elif found[2] is None:
+            standings.append(Attached(found[1]))
+        else:
+            standings.append(Answered(found[1], _answer(found[2])))
+    yield InsertMany(
+        "INSERT INTO claims (tenant, claim, digest, events, answer, expires)",
+        rows,
+        "ON CONFLICT (tenant, claim) DO UPDATE SET digest = excluded.digest,"
+        " events = excluded.events, answer = NULL, expires = excluded.expires",
+    )
+    return standings
+
+
+def _known(
+    claims: Sequence[Claim], now: float
+) -> Operation[dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]]]:
+    known: dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]] = {}
+    for start in range(0, len(claims), 500):
+        some = claims[start : start + 500]
+        places = ",".join(["(?, ?)"] * len(some))
+        rows = yield Query(
+            "SELECT tenant, claim, digest, events, answer FROM claims"
+            f" WHERE expires > ? AND (tenant, claim) IN (VALUES {places})",
+            (now, *(text for claim in some for text in (claim.tenant, claim.key))),
+        )
+        for tenant, key, digest, events, answer in rows:
+            known[tenant, key] = (digest, tuple(orjson.loads(events)), answer)
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """A claim whose call was answered."""
+
+    tenant: str
+    key: str
+    events: tuple[str, ...]
+    """The events it was answered for; a claim made anew since then is left alone."""
+    answer: Answer | None
+    """The answer to repeat; None forgets the claim."""
+    expires: float = 0.0
+
+
+def answered(done: Sequence[Answering]) -> Operation[None]:
+    """Note that these calls got their final answer."""
+    gone = [_place(claim) for claim in done if claim.answer is None]
+    for start in range(0, len(gone), 500):
+        some = gone[start : start + 500]
+        places = ",".join(["(?, ?, ?)"] * len(some))
+        yield Query(
+            f"DELETE FROM claims WHERE (tenant, claim, events) IN (VALUES {places})",
+            tuple(text for place in some for text in place),
+        )
+    for claim in done:
+        if claim.answer is not None:
+            yield Query(
+                "UPDATE claims SET answer = ?, expires = ?"
+                " WHERE tenant = ? AND claim = ? AND events = ?",
+                (answer_text(claim.answer), claim.expires, *_place(claim)),
+            )
+
+
+def _place(claim: Claim | Answering) -> tuple[str, str, str]:
+    return claim.tenant, claim.key, orjson.dumps(claim.events).decode()
+
+
+def expire(now: float) -> Operation[None]:
+    """Delete what is past its time."""
+    yield Query("DELETE FROM claims WHERE expires <= ?", (now,))

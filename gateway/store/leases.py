@@ -1,0 +1,53 @@
+"""Who runs a connector now: one process at a time, by name, with an epoch that only grows."""
+
+from __future__ import annotations
+
+from gateway.database.port import Operation, Query
+
+TTL = 15.0
+"""Seconds a lease holds."""
+RENEW = 3.0
+"""Seconds between renewals, and how much must be left before anything is sent."""
+
+
+class LeaseLost(Exception):
+    """Another process has the lease, or had it since: nothing of ours may be settled."""
+
+
+def acquire(name: str, owner: str, now: float) -> Operation[int | None]:
+    """Take or renew a lease; its epoch, or None while another holds it. Taking it from another
+    owner, or after it ran out, starts a new epoch."""
+    rows = yield Query("SELECT owner, epoch, until FROM leases WHERE name = ?", (name,))
+    if not rows:
+        yield Query(
+            "INSERT INTO leases (name, owner, epoch, until) VALUES (?, ?, 1, ?)",
+            (name, owner, now + TTL),
+        )
+        return 1
+    holder, epoch, until = rows[0]
+    if holder != owner and until > now:
+        return None
+    epoch = epoch if holder == owner and until > now else epoch + 1
+    yield Query(
+        "UPDATE leases SET owner = ?, epoch = ?, until = ? WHERE name = ?",
+        (owner, epoch, now + TTL, name),
+    )
+    return int(epoch)
+
+
+def release(name: str, owner: str) -> Operation[None]:
+    """Give a lease back, so that another process need not wait for it to run out."""
+    yield Query("UPDATE leases SET until = 0 WHERE name = ? AND owner = ?", (name, owner))
+
+
+def release_all() -> Operation[None]:
+    """Free every lease: for the process that has just locked an embedded file, in which any
+    lease still held is that of a process that is gone."""
+    yield Query("UPDATE leases SET until = 0")
+
+
+def check(name: str, epoch: int) -> Operation[None]:
+    """Raises LeaseLost unless the epoch is still the lease's."""
+    rows = yield Query("SELECT epoch FROM leases WHERE name = ?", (name,))
+    if not rows or rows[0][0] != epoch:
+        raise LeaseLost(name)

@@ -1,0 +1,101 @@
+"""The queryable record: updates, and every verdict on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.database.port import InsertMany, Operation, Query, Row
+from gateway.store.settling import FrontierRow
+
+
+def project(
+    consumer: str,
+    topic: str,
+    frontiers: Sequence[FrontierRow],
+    updates: Sequence[Row],
+    deliveries: Sequence[Row],
+) -> Operation[None]:
+    """Write rows of `updates` and `deliveries`, and how far the topic was read. A record read
+    twice changes nothing: the first verdict of a round stands."""
+    yield InsertMany(
+        "INSERT INTO updates (event_id, tenant, lead, dialect, operation, connectors, authority,"
+        " part, pos, time)",
+        updates,
+        "ON CONFLICT DO NOTHING",
+    )
+    yield InsertMany(
+        "INSERT INTO deliveries (event_id, connector, round, kind, code, time, outcome)",
+        deliveries,
+        "ON CONFLICT DO NOTHING",
+    )
+    yield InsertMany(
+        "INSERT INTO frontiers (consumer, topic, part, base, settled)",
+        [(consumer, topic, f.part, f.base, f.settled) for f in frontiers],
+        "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base,"
+        " settled = excluded.settled",
+    )
+
+
+_UPDATE = "event_id, tenant, lead, dialect, operation, connectors, authority, part, pos, time"
+
+
+def update(event_id: str) -> Operation[Row | None]:
+    """One update: (event_id, tenant, lead, dialect, operation, connectors, authority, part, pos,
+    time)."""
+    rows = yield Query(f"SELECT {_UPDATE} FROM updates WHERE event_id = ?", (event_id,))
+    return rows[0] if rows else None
+
+
+def deliveries(event_id: str) -> Operation[list[Row]]:
+    """The verdicts on an update: (connector, round, outcome JSON), oldest round first."""
+    return (
+        yield Query(
+            "SELECT connector, round, outcome FROM deliveries WHERE event_id = ?"
+            " ORDER BY connector, round",
+            (event_id,),
+        )
+    )
+
+
+def verdict(event_id: str, connector: str) -> Operation[str | None]:
+    """The newest outcome of an event at a connector, as JSON."""
+    rows = yield Query(
+        "SELECT outcome FROM deliveries WHERE event_id = ? AND connector = ?"
+        " ORDER BY round DESC LIMIT 1",
+        (event_id, connector),
+    )
+    return rows[0][0] if rows else None
+
+
+def of_lead(tenant: str, lead: str, most: int) -> Operation[list[Row]]:
+    """A lead's newest updates, oldest of them first; rows as of `update`."""
+    rows = yield Query(
+        f"SELECT {_UPDATE} FROM updates WHERE tenant = ? AND lead = ?"
+        " ORDER BY time DESC, event_id DESC LIMIT ?",
+        (tenant, lead, most),
+    )
+    return rows[::-1]
+
+
+def unsettled(leads: Sequence[tuple[str, str]]) -> Operation[int]:
+    """How many updates of these (tenant, lead) have a connector without a verdict."""
+    count = 0
+    for tenant, lead in leads:
+        rows = yield Query(
+            "SELECT u.event_id, u.connectors, (SELECT COUNT(DISTINCT d.connector)"
+            " FROM deliveries AS d WHERE d.event_id = u.event_id)"
+            " FROM updates AS u WHERE u.tenant = ? AND u.lead = ?",
+            (tenant, lead),
+        )
+        count += sum(len(list(filter(None, names.split(",")))) > done for _, names, done in rows)
+    return count
+
+
+def expire(before: float) -> Operation[None]:
+    """Forget what is older."""
+    yield Query(
+        "DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM updates WHERE time < ?)",
+        (before,),
+    )
+    yield Query("DELETE FROM updates WHERE time < ?", (before,))
+    yield Query("DELETE FROM verdicts WHERE time < ?", (before,))

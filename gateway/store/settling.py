@@ -1,0 +1,164 @@
+"""Settling: one transaction that makes outcomes durable and moves the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.database.port import InsertMany, Operation, Query
+from gateway.store import leases
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierRow:
+    """Where a consumer stands in one partition."""
+
+    part: int
+    base: int
+    """Offset below which all is settled."""
+    settled: str = ""
+    """Bitmap, as hexadecimal, of what is settled from `base` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedRow:
+    """An update that waits in the store."""
+
+    lead: str
+    pos: int
+    part: int
+    event_id: str
+    round: int
+    state: str
+    """`waiting` behind another, `retry` at `due`, `awaiting` its authority, `held`, `pending`."""
+    due: float
+    progress: str
+    """JSON: attempts and ages so far."""
+    headers: str
+    value: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """The value an applied update gave a field."""
+
+    tenant: str
+    lead: str
+    field: str
+    value: str
+    """JSON of the change."""
+    pos: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """A condemned delivery."""
+
+    id: str
+    lead: str
+    tenant: str
+    event_id: str
+    round: int
+    code: str
+    time: float
+    part: int
+    pos: int
+    outcome: str
+    headers: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Everything one settle changes in the store."""
+
+    consumer: str
+    lease: str
+    epoch: int
+    topic: str
+    frontiers: Sequence[FrontierRow] = ()
+    park: Sequence[ParkedRow] = ()
+    unpark: Sequence[tuple[str, int]] = ()
+    """(lead, pos) of rows that are no longer parked."""
+    fields: Sequence[FieldRow] = ()
+    verdicts: Sequence[tuple[str, bool, float]] = ()
+    """(event id, applied, time) of authorities that others wait for."""
+    dead_letters: Sequence[DeadLetterRow] = field(default_factory=tuple)
+
+
+def settle(settlement: Settlement) -> Operation[None]:
+    """Write it. Raises LeaseLost."""
+    yield from leases.check(settlement.lease, settlement.epoch)
+    consumer = settlement.consumer
+    yield InsertMany(
+        "INSERT INTO frontiers (consumer, topic, part, base, settled)",
+        [(consumer, settlement.topic, f.part, f.base, f.settled) for f in settlement.frontiers],
+        "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base,"
+        " settled = excluded.settled",
+    )
+    yield from _unpark(consumer, settlement.unpark)
+    yield from park(consumer, settlement.park)
+    yield InsertMany(
+        "INSERT INTO lead_fields (tenant, lead, connector, field, value, pos)",
+        [(f.tenant, f.lead, consumer, f.field, f.value, f.pos) for f in settlement.fields],
+        "ON CONFLICT (tenant, lead, connector, field) DO UPDATE SET value = excluded.value,"
+        " pos = excluded.pos WHERE lead_fields.pos <= excluded.pos",
+    )
+    yield InsertMany(
+        "INSERT INTO verdicts (event_id, applied, time)",
+        [(event, int(applied), time) for event, applied, time in settlement.verdicts],
+        "ON CONFLICT (event_id) DO UPDATE SET applied = excluded.applied",
+    )
+    yield InsertMany(
+        "INSERT INTO dead_letters (id, connector, lead, tenant, event_id, round, code, time,"
+        " part, pos, state, outcome, headers, value)",
+        [
+            (d.id, consumer, d.lead, d.tenant, d.event_id, d.round, d.code, d.time, d.part, d.pos,
+             "open", d.outcome, d.headers, d.value)
+            for d in settlement.dead_letters
+        ],
+        "ON CONFLICT (id) DO NOTHING",
+    )
+
+
+def park(connector: str, rows: Sequence[ParkedRow]) -> Operation[None]:
+    """Keep updates for later; a row that is there already takes the new state."""
+    yield InsertMany(
+        "INSERT INTO parked (connector, lead, pos, part, event_id, round, state, due, progress,"
+        " headers, value, time)",
+        [
+            (connector, r.lead, r.pos, r.part, r.event_id, r.round, r.state, r.due, r.progress,
+             r.headers, r.value, r.time)
+            for r in rows
+        ],
+        "ON CONFLICT (connector, lead, pos) DO UPDATE SET round = excluded.round,"
+        " state = excluded.state, due = excluded.due, progress = excluded.progress",
+    )
+
+
+def _unpark(connector: str, places: Sequence[tuple[str, int]]) -> Operation[None]:
+    for start in range(0, len(places), 500):
+        some = places[start : start + 500]
+        values = ",".join(["(?, ?)"] * len(some))
+        yield Query(
+            f"DELETE FROM parked WHERE connector = ? AND (lead, pos) IN (VALUES {values})",
+            (connector, *(part for place in some for part in place)),
+        )
+
+
+def frontiers(consumer: str, topic: str) -> Operation[dict[int, FrontierRow]]:
+    """Where a consumer stands, by partition; empty for one never seen."""
+    rows = yield Query(
+        "SELECT part, base, settled FROM frontiers WHERE consumer = ? AND topic = ?",
+        (consumer, topic),
+    )
+    return {part: FrontierRow(part, base, settled) for part, base, settled in rows}
+
+
+def lowest(topic: str) -> Operation[dict[int, int]]:
+    """Per partition the lowest frontier of all consumers: retention never passes it."""
+    rows = yield Query(
+        "SELECT part, MIN(base) FROM frontiers WHERE topic = ? GROUP BY part", (topic,)
+    )
+    return dict(rows)

@@ -1,0 +1,1 @@
+"""Sending HTTP requests: a port of one method, and its aiohttp adapter."""

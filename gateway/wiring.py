@@ -1,0 +1,178 @@
+"""From settings to parts: the only place that picks adapters and knows both halves."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from connectors.delivery.connector import Limit
+from connectors.delivery.judgement import Policy
+from connectors.delivery.plan import Plan, Ports
+from connectors.vendor import Vendor
+from gateway.clock import Clock
+from gateway.database.sqlite import SqliteDatabase
+from gateway.dialect import Dialect
+from gateway.edge.app import Door
+from gateway.edge.building import Builder
+from gateway.edge.claiming import Claiming
+from gateway.edge.credentials import Credentials
+from gateway.edge.intake import Intake
+from gateway.edge.patience import Patience
+from gateway.edge.views import Views
+from gateway.edge.waiting import Waiting
+from gateway.eventlog.sqlite import SqliteLog
+from gateway.journal.embedded import EmbeddedJournal
+from gateway.metrics import Metrics
+from gateway.routes import Routes
+from gateway.settings.model import ConnectorSettings, Settings
+from gateway.store import leases
+from gateway.store.board import Board
+from gateway.store.links import Links
+from gateway.store.port import Store
+from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.port import HttpClient
+
+_log = structlog.get_logger("leadwire.routes")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The log and the store, open."""
+
+    database: SqliteDatabase
+    log: SqliteLog
+    store: Store
+    journal: EmbeddedJournal
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of the file."""
+        await self.log.close()
+        await self.database.close()
+
+
+async def open_storage(settings: Settings, clock: Clock) -> Storage:
+    """Open the embedded log and store. Raises ForeignDatabase, NewerStore,
+    DatabaseUnavailable."""
+    database = SqliteDatabase(settings.log.url.removeprefix("sqlite:"))
+    try:
+        store = Store(database)
+        await store.start()
+        log = SqliteLog(database, settings.log.partitions)
+        await log.start()
+        # The file is locked by us, so whoever held a lease in it is gone.
+        await store.run(leases.release_all)
+    except BaseException:
+        await database.close()
+        raise
+    return Storage(database, log, store, EmbeddedJournal(database, log, clock))
+
+
+def process_name() -> str:
+    """Who we are, as an owner of leases: a restart is somebody else."""
+    return f"{socket.gethostname()}:{os.getpid()}:{random.randrange(1 << 32):08x}"  # noqa: S311 - a name, no secret
+
+
+def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
+    """Every dialect that is spoken to us, by name."""
+    return {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+
+
+def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:
+    """What connectors work with."""
+    return Ports(
+        storage.log, storage.journal, storage.store, links, board, clock, metrics, client,
+        random.random, process_name(),
+    )
+
+
+def client(plan: Plan) -> HttpClient:
+    """A connector's own HTTP client: its connections are nobody else's."""
+    return AiohttpClient(plan.concurrency)
+
+
+def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
+    """Every configured connector, one plan per shard."""
+    known = {vendor.name: vendor for vendor in vendors}
+    return [
+        _plan(name, connector, known[connector.vendor], settings, shard)
+        for name, connector in settings.connectors.items()
+        for shard in range(connector.shards)
+    ]
+
+
+def _plan(
+    name: str, settings: ConnectorSettings, vendor: Vendor, whole: Settings, shard: int
+) -> Plan:
+    connector = vendor.connect(name, settings, whole.tenants)
+    limits = connector.limits
+    if settings.limits is not None:
+        limits = tuple(Limit(window.requests, window.per) for window in settings.limits)
+    retry, breaker = settings.retry, settings.breaker
+    throttled = connector.throttle_wait if retry.throttled is None else retry.throttled
+    return Plan(
+        name=name,
+        system=settings.system or name,
+        connector=connector,
+        policy=Policy(
+            retry.attempts, retry.first, retry.max, retry.max_age, throttled,
+            skip_unlinked=settings.on_unlinked == "skip",
+        ),
+        limits=limits,
+        concurrency=settings.concurrency,
+        failures=breaker.failures,
+        open_for=breaker.open,
+        max_open=breaker.max_open,
+        triggers=settings.triggers,
+        hold=settings.after_dead_letter == "hold",
+        shadow=settings.mode == "shadow",
+        start=settings.start,
+        shard=shard,
+        shards=settings.shards,
+    )
+
+
+@dataclass(frozen=True)
+class Front:
+    """The front door and what runs beside it."""
+
+    door: Door
+    waiting: Waiting
+    claiming: Claiming
+
+
+def front(
+    settings: Settings,
+    spoken: Mapping[str, Dialect],
+    storage: Storage,
+    clock: Clock,
+    metrics: Metrics,
+    links: Links,
+    board: Board,
+) -> Front:
+    """The inbound listener's parts."""
+    vendor_of = {name: connector.vendor for name, connector in settings.connectors.items()}
+    routes = Routes(settings.routes, settings.tenants, _route_failed)
+    waiting = Waiting(storage.log, storage.store, clock)
+    claiming = Claiming(storage.store, clock)
+    intake = Intake(
+        Credentials(settings.tenants, spoken),
+        Builder(routes, links, str(waiting.partition)),
+        storage.journal,
+        storage.log,
+        Patience(waiting, board, settings.server.max_waiting),
+        Views(storage.store, vendor_of),
+        claiming,
+        clock,
+        metrics,
+    )
+    door = Door(spoken.values(), intake, claiming, settings.server, clock, metrics)
+    return Front(door, waiting, claiming)
+
+
+def _route_failed(route: str, reason: str) -> None:
+    _log.warning("route.failed", route=route, reason=reason)

@@ -1,0 +1,1 @@
+"""Tests of leadwire; the folders mirror the code."""

@@ -1,0 +1,327 @@
+"""What every HTTP client promises, held over real sockets on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.port import (
+    AnswerUnknown,
+    ConnectFailed,
+    HttpClient,
+    HttpRequest,
+    HttpResponse,
+)
+
+BOUND = 1000
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close the connection."""
+    writer.close()
+
+
+async def stay_silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    """Answer nothing until the client hangs up."""
+    await reader.read()
+
+
+@dataclass
+class Peer:
+    """A server that plays a script: bytes to answer, or what to do with the connection."""
+
+    script: list[bytes | Answering] = field(default_factory=list)
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read each request whole, then play the next line of the script."""
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while not writer.is_closing():
+                self.requests.append(await read_request(reader))
+                step = self.script.pop(0)
+                if isinstance(step, bytes):
+                    writer.write(step)
+                else:
+                    await step(reader, writer)
+        writer.close()
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """One request: its head and as much body as it announces."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return head + await reader.readexactly(int(line.split(b":")[1]))
+    return head
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    """A scripted server."""
+    peer = Peer()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.port = server.sockets[0].getsockname()[1]
+    yield peer
+    server.close()
+
+
+@pytest.fixture(params=[AiohttpClient])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[HttpClient]:
+    """Every adapter, with a small bound."""
+    client: HttpClient = request.param(concurrency=2, max_body=BOUND)
+    yield client
+    await client.close()
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 304, 404, 429, 500, 599])
+async def test_any_status_is_an_answer(client: HttpClient, peer: Peer, status: int) -> None:
+    """No status raises, none is followed."""
+    peer.script = [b"HTTP/1.1 %d X\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n" % status]
+    reply = await client.send(HttpRequest("POST", peer.url + "/a", body=b"{}"))
+    expected = {"location": "/other", "content-length": "0"}
+    assert reply == HttpResponse(status, expected, b"")
+    assert len(peer.requests) == 1
+
+
+async def test_the_request_goes_out_as_written(client: HttpClient, peer: Peer) -> None:
+    """Path, query, headers and body reach the other side byte for byte."""
+    peer.script = [OK]
+    await client.send(
+        HttpRequest(
+            "PUT", peer.url + "/a%2Fb?k=u%24r%20x", (("X-Api-Key", "k"), ("x-b", "2")), b'{"a":1}'
+        )
+    )
+    lines = peer.requests[0].split(b"\r\n")
+    assert lines[0] == b"PUT /a%2Fb?k=u%24r%20x HTTP/1.1"
+    assert {b"X-Api-Key: k", b"x-b: 2", b"Content-Length: 7"} <= set(lines)
+    assert lines[-1] == b'{"a":1}'
+
+
+async def test_a_content_type_is_not_made_up(client: HttpClient, peer: Peer) -> None:
+    """Only the connector says what the body is."""
+    peer.script = [OK]
+    await client.send(HttpRequest("POST", peer.url, body=b"x"))
+    assert b"content-type" not in peer.requests[0].lower()
+
+
+async def test_header_names_are_lower_case_and_repeats_joined(
+    client: HttpClient, peer: Peer
+) -> None:
+    """Readers of answers need one spelling."""
+    peer.script = [
+        b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nReTry-After: 5\r\ncontent-length:0\r\n\r\n"
+    ]
+    reply = await client.send(HttpRequest("GET", peer.url))
+    assert reply == HttpResponse(
+        200, {"x-a": "1, 2", "retry-after": "5", "content-length": "0"}, b""
+    )
+
+
+@pytest.mark.parametrize("size", [BOUND - 1, BOUND, BOUND + 1, 300_000])
+async def test_a_body_is_kept_up_to_the_bound(client: HttpClient, peer: Peer, size: int) -> None:
+    """A longer one is cut, and the next request still gets its own answer."""
+    peer.script = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size, OK]
+    reply = await client.send(HttpRequest("GET", peer.url))
+    assert isinstance(reply, HttpResponse)
+    assert reply.body == b"x" * min(size, BOUND)
+    after = await client.send(HttpRequest("GET", peer.url))
+    assert isinstance(after, HttpResponse)
+    assert after.body == b"ok"
+    assert peer.connections == (2 if size == 300_000 else 1)
+
+
+async def test_a_connection_is_used_again(client: HttpClient, peer: Peer) -> None:
+    """Three calls in turn, one connection."""
+    peer.script = [OK, OK, OK]
+    for _ in range(3):
+        await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    assert (len(peer.requests), peer.connections) == (3, 1)
+
+
+async def test_a_refused_connection_never_left(client: HttpClient) -> None:
+    """Nobody listens: safe to send again."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        reply = await client.send(HttpRequest("POST", f"http://127.0.0.1:{port}/?apiKey=s3cret"))
+    assert isinstance(reply, ConnectFailed)
+    assert "s3cret" not in reply.reason
+
+
+async def test_a_failed_tls_handshake_never_left(client: HttpClient) -> None:
+    """The server speaks no TLS: it has not seen the request."""
+    heard: list[bytes] = []
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(4096))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    request = HttpRequest("POST", f"https://127.0.0.1:{port}/", body=b"{}")
+    assert isinstance(await client.send(request), ConnectFailed)
+    server.close()
+    assert [b"POST" in bytes_ for bytes_ in heard] == [False]
+
+
+@pytest.mark.parametrize("url", ["not a url", "http://", "ftp://example.com/", "http://a:99999/"])
+async def test_a_bad_url_never_left(client: HttpClient, url: str) -> None:
+    """It is a reply like any other, not an exception."""
+    assert isinstance(await client.send(HttpRequest("GET", url)), ConnectFailed)
+
+
+async def test_time_out_while_looking_up_the_name_never_left(
+    client: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole exchange's time may run out before there is a connection."""
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    request = HttpRequest("POST", "http://vendor.example.com/", body=b"{}", timeout=0.05)
+    assert await client.send(request) == ConnectFailed("timed out")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_a_drop_before_the_answer_is_unknown(
+    client: HttpClient, peer: Peer, body: bytes
+) -> None:
+    """The other side may have acted."""
+    peer.script = [hang_up]
+    reply = await client.send(HttpRequest("POST", peer.url, body=body))
+    assert reply == AnswerUnknown("the server closed the connection")
+
+
+async def test_a_reset_is_unknown(client: HttpClient, peer: Peer) -> None:
+    """A hard drop reads like a soft one."""
+
+    async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock: socket.socket = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        writer.transport.abort()
+
+    peer.script = [reset]
+    reply = await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    assert reply == AnswerUnknown("the connection was reset")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"garbage\r\n\r\n",
+    ],
+)
+async def test_a_drop_in_the_middle_of_the_answer_is_unknown(
+    client: HttpClient, peer: Peer, part: bytes
+) -> None:
+    """Half an answer is none, and so is one that isn't HTTP."""
+
+    async def drop(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(part)
+        writer.close()
+
+    peer.script = [drop]
+    assert isinstance(await client.send(HttpRequest("POST", peer.url, body=b"{}")), AnswerUnknown)
+
+
+async def test_an_unreadable_compression_is_unknown(client: HttpClient, peer: Peer) -> None:
+    """A status whose body can't be read says too little."""
+    peer.script = [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"]
+    assert isinstance(await client.send(HttpRequest("POST", peer.url, body=b"{}")), AnswerUnknown)
+
+
+async def test_time_out_waiting_for_the_answer_is_unknown(client: HttpClient, peer: Peer) -> None:
+    """The request left; the time ran out."""
+    peer.script = [stay_silent]
+    request = HttpRequest("POST", peer.url, body=b"{}", timeout=0.05)
+    assert await client.send(request) == AnswerUnknown("timed out")
+
+
+async def test_time_out_in_the_middle_of_the_answer_is_unknown(
+    client: HttpClient, peer: Peer
+) -> None:
+    """The time is for the whole exchange, body included."""
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        await reader.read()
+
+    peer.script = [stall]
+    request = HttpRequest("POST", peer.url, body=b"{}", timeout=0.05)
+    assert await client.send(request) == AnswerUnknown("timed out")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"])
+async def test_nothing_is_sent_twice(client: HttpClient, peer: Peer, method: str) -> None:
+    """A reused connection that drops after the request was read: the server saw it once."""
+    peer.script = [OK, hang_up, OK]
+    await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    reply = await client.send(HttpRequest(method, peer.url + "/second"))
+    assert reply == AnswerUnknown("the server closed the connection")
+    assert len(peer.requests) == 2
+    assert peer.connections == 1
+
+
+async def test_no_cookie_is_kept(client: HttpClient, peer: Peer) -> None:
+    """Deliveries share nothing."""
+    peer.script = [b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n", OK]
+    for _ in range(2):
+        # By name: a jar would not keep the cookies of a bare address.
+        url = f"http://localhost:{peer.port}/"
+        await client.send(HttpRequest("POST", url, body=b"{}"))
+    assert b"cookie" not in peer.requests[1].lower()
+
+
+async def test_the_environment_changes_nothing(
+    client: HttpClient, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy would also walk around the guard."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    peer.script = [OK]
+    assert isinstance(await client.send(HttpRequest("GET", peer.url)), HttpResponse)
+
+
+async def test_giving_up_on_a_call_leaves_the_client_usable(client: HttpClient, peer: Peer) -> None:
+    """A cancelled call takes its connection with it and nothing else."""
+    reached = asyncio.Event()
+
+    async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        reached.set()
+        await reader.read()
+
+    peer.script = [tell, OK]
+    call = asyncio.create_task(client.send(HttpRequest("POST", peer.url, body=b"{}")))
+    await reached.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert isinstance(await client.send(HttpRequest("GET", peer.url)), HttpResponse)
+
+
+async def test_a_request_shows_no_secret() -> None:
+    """What is logged of a request is method and path."""
+    request = HttpRequest("POST", "http://v.example.com/p?apiKey=s3cret", (("A", "s3cret"),), b"x")
+    assert repr(request) == "HttpRequest(POST http://v.example.com/p)"
