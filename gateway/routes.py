@@ -15,7 +15,7 @@ import cel
 
 from gateway.model.changes import Changes, change_to_json
 from gateway.model.event import Attributes, Followers, LeadId, Origin, TriggerWishes
-from gateway.settings.conditions import compiled
+from gateway.settings.conditions import VARIABLES, compiled
 from gateway.settings.model import RouteSettings
 
 OnError: TypeAlias = Callable[[str, str], None]
@@ -90,6 +90,23 @@ def context(update: Routable) -> dict[str, object]:
     }
 
 
+Event: TypeAlias = Mapping[str, object] | cel.Context
+"""An event as `context` writes it, or the same made ready for CEL."""
+
+
+def prepared(event: Mapping[str, object], names: Collection[str]) -> Event:
+    """The named parts of an event, turned into CEL's values once for many conditions: that is
+    by far the dearest part of an evaluation.
+
+    A value that CEL has no room for (half of a surrogate pair) leaves the event as it is, so
+    that conditions about its other parts still hold.
+    """
+    try:
+        return cel.Context({name: event[name] for name in names})
+    except _FAILURES:
+        return event
+
+
 class Condition:
     """A compiled condition. One that can't be evaluated does not hold, and says why once for
     each kind of reason."""
@@ -99,13 +116,16 @@ class Condition:
         self.constant = text.strip() == "true"
         self._name = name
         self._program = compiled(text)
+        self.names = VARIABLES.intersection(self._program.variables())
         self._on_error = on_error
         self._told: set[str] = set()
 
-    def holds(self, event: Mapping[str, object]) -> bool:
-        """Whether it is true of an event, given as `context` writes it."""
+    def holds(self, event: Event) -> bool:
+        """Whether it is true of an event, given as `context` or `prepared` writes it."""
         try:
-            answer = self._program.execute(dict(event))
+            if not isinstance(event, cel.Context):
+                event = cel.Context({name: event[name] for name in self.names})
+            answer = self._program.execute(event)
         except _FAILURES as error:
             self._tell(_reason(error, self._program))
             return False
@@ -163,6 +183,10 @@ class Routes:
             for tenant, own in self._routes.items()
             if all(route.condition.constant for route in own)
         )
+        self._names = {
+            tenant: frozenset(name for route in own for name in route.condition.names)
+            for tenant, own in self._routes.items()
+        }
         self._decided: dict[tuple[str, str], Decision] = {}
 
     def decide(self, update: Routable) -> Decision:
@@ -170,7 +194,7 @@ class Routes:
         tenant, dialect = update.tenant, update.origin.dialect
         routes = self._routes.get(tenant, ())
         if tenant not in self._constant:
-            event = context(update)
+            event = prepared(context(update), self._names.get(tenant, ()))
             return _joined([r for r in routes if _matches(r, event)], dialect)
         decision = self._decided.get((tenant, dialect))
         if decision is None:
@@ -179,7 +203,7 @@ class Routes:
         return decision
 
 
-def _matches(route: _Route, event: Mapping[str, object]) -> bool:
+def _matches(route: _Route, event: Event) -> bool:
     return route.condition.constant or route.condition.holds(event)
 
 

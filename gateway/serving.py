@@ -10,29 +10,30 @@ from __future__ import annotations
 
 import asyncio
 import resource
-import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
-from aiohttp import web
 
 from connectors.delivery.owner import Owner
 from connectors.vendor import Vendor
 from gateway import __version__, wiring
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
+from gateway.edge.listener import Listener
 from gateway.ledger.projector import Projector
 from gateway.ledger.retention import Retention
 from gateway.metrics import Metrics
-from gateway.settings.model import Settings, TlsSettings
+from gateway.settings.model import Settings
 from gateway.store import connectors
 from gateway.store.board import Board
 from gateway.store.links import Links
 
 ROLES = ("gateway", "connectors", "automations", "ledger")
 BEAT = 1.0
+ADMIN_CLOSES_WITHIN = 2.0
+"""Seconds for operators' requests under way to end; it is the last to close."""
 SPARE_FILES = 200
 """Open files kept for everything but waiting callers."""
 
@@ -58,7 +59,7 @@ class Server:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a task that must run for ever has ended."""
         self.owner: Owner | None = None
-        self._runner: web.AppRunner | None = None
+        self._door: Listener | None = None
 
     async def start(self) -> None:
         """Open log and store, start the roles, listen. Raises ForeignDatabase, NewerStore,
@@ -73,6 +74,7 @@ class Server:
         self._run(Retention(self.storage.log, self.storage.store, self._clock, *kept).run())
         ports = wiring.ports(self.storage, self._clock, self.metrics, self.links, self.board)
         self.owner = Owner(wiring.plans(self._settings, self._vendors), ports)
+        await self.owner.introduce()
         if "connectors" in self._roles:
             self._run(self.owner.run())
         if "ledger" in self._roles:
@@ -89,9 +91,9 @@ class Server:
         self.ready = False
         within = self._settings.shutdown_within
         began = self._clock.monotonic()
-        if self._runner is not None:
+        if self._door is not None:
             self.front.door.draining = True
-            await self._runner.cleanup()
+            await self._door.close()
             await self.front.claiming.finish()
         left = max(1.0, within - (self._clock.monotonic() - began))
         if self.owner is not None:
@@ -110,21 +112,21 @@ class Server:
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
         server = self._settings.server
-        self._runner = web.AppRunner(
-            self.front.door.application(),
-            access_log=None,
-            keepalive_timeout=75.0,
-            shutdown_timeout=self._settings.shutdown_within,
+        self._door = Listener(
+            self.front.door.application(), server.host, server.port, server.tls
         )
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, server.host, server.port, backlog=1024, ssl_context=_tls(server.tls)
-        )
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        await self._door.open(self._settings.shutdown_within)
+        self.port = self._door.port
 
     async def _open_admin(self) -> None:
-        return
+        parts = wiring.operated(self._settings, self.storage, self._clock, self.links)
+        waiting = None if self._door is None else self.front.waiting
+        served = wiring.admin(parts, self.metrics, waiting, lambda: self.ready)
+        settings = self._settings.admin
+        listener = Listener(served.application(), settings.host, settings.port, settings.tls)
+        self._stack.push_async_callback(listener.close)
+        await listener.open(ADMIN_CLOSES_WITHIN)
+        self.admin_port = listener.port
 
     async def _beat(self) -> None:
         """Each second: what did others change?"""
@@ -159,12 +161,3 @@ def _fitted(settings: Settings) -> Settings:
     server = settings.server.model_copy(update={"max_waiting": most})
     return settings.model_copy(update={"server": server})
 
-
-def _tls(settings: TlsSettings | None) -> ssl.SSLContext | None:
-    if settings is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=settings.client_ca)
-    context.load_cert_chain(settings.cert, settings.key)
-    if settings.client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

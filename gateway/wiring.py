@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +17,10 @@ from connectors.vendor import Vendor
 from gateway.clock import Clock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
+from gateway.edge.admin.application import Admin
+from gateway.edge.admin.asked import Parts
+from gateway.edge.admin.gauges import Gauges
+from gateway.edge.admin.health import Health
 from gateway.edge.app import Door
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
@@ -172,6 +176,20 @@ def front(
     )
     door = Door(spoken.values(), intake, claiming, settings.server, clock, metrics)
     return Front(door, waiting, claiming)
+
+
+def operated(settings: Settings, storage: Storage, clock: Clock, links: Links) -> Parts:
+    """What operations of operators work on."""
+    return Parts(settings, storage.log, storage.store, clock, links)
+
+
+def admin(
+    parts: Parts, metrics: Metrics, waiting: Waiting | None, going: Callable[[], bool]
+) -> Admin:
+    """The admin listener's parts; `waiting` where this process has the front door."""
+    counts: Callable[[], Mapping[str, int]] = lambda: {} if waiting is None else waiting.dialects
+    health = Health(parts.store, parts.clock, going)
+    return Admin(parts, metrics, health, Gauges(parts, metrics, counts), going)
 
 
 def _route_failed(route: str, reason: str) -> None:

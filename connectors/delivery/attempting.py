@@ -3,9 +3,10 @@ weighs the verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from connectors.delivery.breaker import Permit
 from connectors.delivery.connector import (
     Delivery,
     Misconfigured,
@@ -33,7 +34,7 @@ from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Progress, Queued
 from connectors.delivery.redaction import redacted
 from gateway.clock import rfc3339
-from gateway.model.changes import Set
+from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.outcome import Attempt, Kind, Outcome, Result
@@ -63,6 +64,8 @@ class Attempting:
         """Nothing known of any lead yet."""
         self._plan, self._ports, self._gate, self._speaker = plan, ports, gate, speaker
         self._proper = 0
+        self._parked: dict[str, tuple[int | None, float | None, float]] = {}
+        """Mark, beginning and age of what this worker has parked, by event id."""
         self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
 
     async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
@@ -71,24 +74,29 @@ class Attempting:
         first = await self._delivery(lanes[0].head)
         if len(lanes) == 1:
             return [lanes[0]], [first]
-        key = self._plan.connector.batch_key(first)
+        key = self._key(first)
         chosen, deliveries = [lanes[0]], [first]
         for lane in lanes[1:]:
             delivery = await self._delivery(lane.head)
-            if self._plan.connector.batch_key(delivery) == key:
+            if self._key(delivery) == key:
                 chosen.append(lane)
                 deliveries.append(delivery)
         return chosen, deliveries
 
-    def unsent(self, lane: Lane, deliveries: Sequence[Delivery]) -> Judged | None:
+    async def unsent(self, lane: Lane) -> Judged | None:
         """The decision on a head that is not to be sent: its authority refused it, or this
-        connector only rehearses."""
-        if not (lane.head.refused or self._plan.shadow):
-            return None
+        connector only rehearses. Raises DatabaseUnavailable."""
         if self._plan.shadow:
-            self._speaker.rehearse(deliveries)
-        self._gate.abandoned()
+            self._speaker.rehearse([await self._delivery(lane.head)])
+        elif not lane.head.refused:
+            return None
         return Judged(lane, _UNSENT[lane.head.refused])
+
+    def _key(self, delivery: Delivery) -> Hashable:
+        try:
+            return self._plan.connector.batch_key(delivery)
+        except Exception:  # noqa: BLE001 - it trips over this update: that one goes alone
+            return object()
 
     async def attempt(
         self, lanes: Sequence[Lane], deliveries: Sequence[Delivery], ticket: Ticket
@@ -97,19 +105,20 @@ class Attempting:
         clock = self._ports.clock
         at, began = clock.now(), clock.monotonic()
         for lane in lanes:
-            self._begin(lane.head.progress, began)
+            self._begin(lane.head, began)
         try:
             verdicts = await self._speaker.converse(deliveries)
         except BaseException:
-            self._gate.abandoned()
+            self._gate.abandoned(ticket)
             raise
         seconds = clock.monotonic() - began
         self._tell_gate(verdicts, ticket)
         if len(lanes) > 1 and _failed_whole(verdicts):
             return self._halve(lanes, verdicts[0])
         self._proper += sum(map(is_proper, verdicts))
+        down = ticket.breaker is Permit.PROBE or self._gate.breaker.is_open
         return [
-            self._weigh(lane, verdict, at, seconds)
+            self._weigh(lane, verdict, at, seconds, down)
             for lane, verdict in zip(lanes, verdicts, strict=True)
         ]
 
@@ -132,8 +141,12 @@ class Attempting:
             return
         for name in reads & event.changes.keys():
             change = event.changes[name]
-            if name not in dropped:
-                known[name] = change.value if isinstance(change, Set) else None
+            if name in dropped:
+                continue
+            if isinstance(change, Set):
+                known[name] = change.value
+            elif isinstance(change, Clear):
+                known.pop(name, None)
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
@@ -167,18 +180,22 @@ class Attempting:
             self._known[tenant, lead] = known
         return known
 
-    def _begin(self, progress: Progress, now: float) -> None:
-        if progress.mark is None:
-            progress.mark = self._proper
-        if progress.since is None:
-            progress.since = now - self._gate.impeded()
+    def _begin(self, queued: Queued, now: float) -> None:
+        progress = queued.progress
+        if progress.since is not None:
+            return
+        before = self._parked.pop(queued.event.id, None)
+        if before is not None and queued.stored and progress.counted:
+            progress.mark, progress.since, progress.age = before
+        else:
+            progress.mark, progress.since = self._proper, now - self._gate.impeded()
 
     def _tell_gate(self, verdicts: Sequence[Verdict], ticket: Ticket) -> None:
         gate = self._gate
         throttled = [verdict for verdict in verdicts if isinstance(verdict, Throttled)]
         for verdict in throttled:
             wait = verdict.retry_after
-            gate.slow_down(self._plan.policy.throttled if wait is None else wait)
+            gate.slow_down(wait or self._plan.policy.throttled)
         misfit = next((v for v in verdicts if isinstance(v, Misconfigured)), None)
         if any(map(is_proper, verdicts)):
             gate.answered()
@@ -188,7 +205,7 @@ class Attempting:
         elif any(map(is_failure, verdicts)):
             gate.failed(ticket)
         else:
-            gate.abandoned()
+            gate.abandoned(ticket)
 
     def _halve(self, lanes: Sequence[Lane], verdict: Verdict) -> list[Judged]:
         """A batch failed as a whole: nobody is charged; halves of it are tried next."""
@@ -197,18 +214,21 @@ class Attempting:
             lane.most = len(lanes) // 2
         return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]
 
-    def _weigh(self, lane: Lane, verdict: Verdict, at: float, seconds: float) -> Judged:
+    def _weigh(
+        self, lane: Lane, verdict: Verdict, at: float, seconds: float, down: bool
+    ) -> Judged:
         progress, policy = lane.head.progress, self._plan.policy
         mark, since = progress.mark or 0, progress.since or 0.0
         waited = self._ports.clock.monotonic() - self._gate.impeded() - since
         situation = Situation(
             progress.counted, progress.uncounted, progress.age + waited,
-            self._proper > mark, self._ports.jitter(),
+            self._proper > mark, self._ports.jitter(), down,
         )
         decision = decide(verdict, situation, policy)
         number, result, message, status = self._written(progress, decision, verdict)
         progress.note(Attempt(number, rfc3339(at), round(seconds, 6), result, status, message))
         if isinstance(decision, Park):
+            self._parked[lane.head.event.id] = progress.mark, progress.since, progress.age
             progress.age += waited + decision.after
         self._ports.metrics.attempts(self._plan.name, result).inc()
         self._ports.metrics.attempt_seconds(self._plan.name).observe(seconds)

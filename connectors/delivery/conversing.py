@@ -28,19 +28,19 @@ class Speaker:
                 request = conversation.send(await self._send(request))
         except StopIteration as end:
             verdicts: tuple[Verdict, ...] = end.value
-            return verdicts
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            # A slice that trips over one update must not stop the others: it counts as an
-            # attempt at this lead, and the dead letter says where it tripped.
-            fault = Unavailable(f"the connector failed: {type(error).__name__}", code=Code.INTERNAL)
-            return (fault,) * len(deliveries)
+            if len(verdicts) == len(deliveries):
+                return verdicts
+            return _tripped("the number of verdicts", deliveries)
+        except Exception as error:  # noqa: BLE001 - a slice that trips over one update must not
+            # stop the others: it is tried again like a 5xx, and is told of by its exception.
+            return _tripped(type(error).__name__, deliveries)
 
     def rehearse(self, deliveries: Sequence[Delivery]) -> HttpRequest | None:
         """The first request of a conversation, which is then dropped; None if there is none."""
         conversation = self._connector.converse(deliveries)
         try:
             return next(conversation)
-        except StopIteration:
+        except Exception:  # noqa: BLE001 - as in `converse`; StopIteration: nothing to send
             return None
         finally:
             conversation.close()
@@ -51,3 +51,7 @@ class Speaker:
             return await self._client.send(request)
         finally:
             self._gate.done(slot)
+
+
+def _tripped(over: str, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
+    return (Unavailable(f"the connector failed: {over}", code=Code.INTERNAL),) * len(deliveries)

@@ -52,10 +52,10 @@ class Gate:
         self._lease_until = -inf
         self._shut: set[str] = set()
         self._waiting: set[asyncio.Future[None]] = set()
+        self._turn = asyncio.Lock()
         self._impeded = 0.0
-        self._paused_until = -inf
         self._ticked = clock.monotonic()
-        self._hindered = False
+        self._free_at = -inf
 
     def leased(self, until: float) -> None:
         """The lease holds until this monotonic time."""
@@ -84,10 +84,16 @@ class Gate:
         return max(self.breaker.wait(now), self.settings.wait(now), self.throttle.wait(now))
 
     async def enter(self) -> Ticket:
-        """Wait for leave to make an attempt; it ends with `answered`, `failed`, `misfit` or
-        `abandoned`."""
-        while (wait := self.wait()) > 0.0:
-            await self._pause(wait)
+        """Wait for leave to make an attempt, in order of coming, so that each probe is another's;
+        it ends with `answered`, `failed`, `misfit` or `abandoned`."""
+        if self._turn.locked() or self.wait() > 0.0:
+            async with self._turn:
+                while (wait := self.wait()) > 0.0:
+                    await self._pause(wait)
+                return self._ticket()
+        return self._ticket()
+
+    def _ticket(self) -> Ticket:
         now = self._clock.monotonic()
         breaker, settings = self.breaker.permit(now), self.settings.permit(now)
         assert isinstance(breaker, Permit)  # noqa: S101 - wait() was 0 for both
@@ -124,8 +130,10 @@ class Gate:
 
     def failed(self, ticket: Ticket) -> None:
         """No proper answer came."""
-        self.breaker.failed(self._clock.monotonic(), ticket.breaker)
-        self.settings.probe_abandoned()
+        now = self._clock.monotonic()
+        self.breaker.failed(now, ticket.breaker)
+        if ticket.settings is Permit.PROBE:
+            self.settings.failed(now, ticket.settings)
         self.changed()
 
     def misfit(self, ticket: Ticket, reason: str) -> None:
@@ -135,17 +143,19 @@ class Gate:
         self.breaker.answered()
         self.changed()
 
-    def abandoned(self) -> None:
-        """The attempt ended without a word from the vendor about itself."""
-        self.breaker.probe_abandoned()
-        self.settings.probe_abandoned()
-        self.changed()
+    def abandoned(self, ticket: Ticket) -> None:
+        """The attempt ended without a word from the vendor about itself: if it was a probe, the
+        next may go at once."""
+        if ticket.breaker is Permit.PROBE:
+            self.breaker.probe_abandoned()
+            self.changed()
+        if ticket.settings is Permit.PROBE:
+            self.settings.probe_abandoned()
+            self.changed()
 
     def slow_down(self, seconds: float) -> None:
         """The vendor asked for a pause."""
-        until = self._clock.monotonic() + seconds
-        self.throttle.pause(until)
-        self._paused_until = max(self._paused_until, until)
+        self.throttle.pause(self._clock.monotonic() + seconds)
         self.changed()
 
     def resume(self) -> None:
@@ -157,11 +167,13 @@ class Gate:
     def impeded(self) -> float:
         """Seconds so far in which nothing could be delivered whatever the lead."""
         now = self._clock.monotonic()
-        if self._hindered:
-            self._impeded += now - self._ticked
+        self._impeded += max(0.0, min(now, self._free_at) - self._ticked)
         self._ticked = now
-        down = self.breaker.is_open or self.settings.is_open or bool(self._shut)
-        self._hindered = down or now < self._paused_until
+        if self.breaker.is_open or self.settings.is_open or self._shut:
+            self._free_at = inf
+        else:
+            wait = self.throttle.wait(now)
+            self._free_at = -inf if wait == inf else now + wait
         return self._impeded
 
     def changed(self) -> None:

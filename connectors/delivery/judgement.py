@@ -59,6 +59,8 @@ class Situation:
     """Whether another lead got a proper answer since the last counted attempt."""
     jitter: float
     """From 0 to 1."""
+    down: bool = False
+    """Whether the vendor counts as down, or was asked only to see if it still is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +162,16 @@ def decide(verdict: Verdict, situation: Situation, policy: Policy) -> Decision:
 
 
 def _vendor_down(situation: Situation, policy: Policy, result: Result) -> TryAgain:
-    wait = delay(situation.uncounted + 1, policy.first, policy.longest, situation.jitter)
+    # The breaker sets the pace while it is open: the lane goes behind those that wait already.
+    wait = 0.0
+    if not situation.down:
+        wait = delay(situation.uncounted + 1, policy.first, policy.longest, situation.jitter)
     return TryAgain(wait, counted=False, result=result)
 
 
 def _unavailable(verdict: Unavailable, situation: Situation, policy: Policy) -> Decision:
     result = Result.ANSWER_UNKNOWN if verdict.answer_unknown else Result.UNAVAILABLE
-    if not situation.others_answered:
+    if situation.down or not situation.others_answered:
         return _vendor_down(situation, policy, result)
     counted = situation.counted + 1
     if counted >= policy.attempts or situation.age >= policy.max_age:

@@ -24,7 +24,9 @@ DEPTH = 100
 class Lane:
     """The queue of one lead."""
 
-    __slots__ = ("busy", "due", "lead", "most", "queue", "rewind", "spilling", "stored")
+    __slots__ = (
+        "busy", "due", "landed", "lead", "most", "queue", "rewind", "spilling", "stored", "wall",
+    )
 
     def __init__(self, lead: str) -> None:
         """An empty lane."""
@@ -34,6 +36,11 @@ class Lane:
         """Updates in the store, beside those in `queue`."""
         self.spilling = 0
         """How many of those are still being made durable, so can't be loaded yet."""
+        self.wall = 0
+        """How many of those must be durable before anything is loaded: what was moved out of
+        memory comes before what the store had already."""
+        self.landed = 0
+        """How many became durable while it was being loaded: the load may have missed them."""
         self.busy = False
         """Whether its head is being tried, settled or loaded."""
         self.due = 0.0
@@ -117,19 +124,25 @@ class Lanes:
         self._spill(self.lane(queued.event.lead_key), (queued,))
 
     def blocked(self, counts: dict[str, int], now: float) -> None:
-        """The store has this many parked updates of these leads: look at them (again)."""
+        """The store has this many parked updates of these leads, and none of others: look at
+        them (again)."""
+        for lane in list(self._lanes.values()):
+            if lane.due == inf and lane.lead not in counts:
+                lane.due = 0.0
+                self._review(lane, now)
         for lead, count in counts.items():
             lane = self.lane(lead)
             lane.stored = max(lane.stored, count)
             lane.rewind = True
-            lane.due = 0.0
-            self._review(lane, now)
+            if not lane.busy:
+                lane.due = 0.0
+                self._review(lane, now)
 
     def recheck(self, leads: Iterable[str], now: float) -> None:
         """What the first stored update of these leads waited for may have come."""
         for lead in leads:
             lane = self._lanes.get(lead)
-            if lane is not None and not lane.busy:
+            if lane is not None and not lane.busy and lane.due == inf:
                 lane.due = 0.0
                 self._review(lane, now)
 
@@ -154,7 +167,7 @@ class Lanes:
     def again(self, lane: Lane, due: float, now: float) -> None:
         """Its head is to be tried again, not before `due`."""
         lane.busy = False
-        lane.due = due
+        lane.due = 0.0 if lane.rewind and lane.queue else due
         self._review(lane, now)
 
     def done(self, lane: Lane, now: float) -> None:
@@ -174,27 +187,31 @@ class Lanes:
         self.held -= len(items)
         lane.stored += len(items)
         lane.spilling += len(items)
-        lane.due = due
+        lane.wall = lane.spilling
+        lane.due = 0.0 if lane.rewind else due
         lane.busy = False
         lane.most = None
         return items
 
-    def hold(self, lane: Lane) -> None:
+    def hold(self, lane: Lane, now: float) -> None:
         """Its head is settled as a dead letter whose row stays and keeps the lane back, until
         `blocked` says that the store has changed."""
         lane.queue.popleft()
         self.held -= 1
         lane.stored += 1
-        lane.due = inf
+        lane.due = 0.0 if lane.rewind else inf
         lane.busy = False
         lane.most = None
         self._rewind(lane)
+        self._review(lane, now)
 
     def spilled(self, lead: str, count: int, now: float) -> None:
         """So many of a lead's updates are now durable in the store."""
         lane = self._lanes.get(lead)
         if lane is not None:
             lane.spilling -= count
+            lane.wall = max(0, lane.wall - count)
+            lane.landed += count
             self._review(lane, now)
 
     def loaded(self, lane: Lane, rows: list[Queued], left: int, due: float, now: float) -> None:
@@ -202,9 +219,9 @@ class Lanes:
         made durable), and nothing is due before `due`."""
         lane.queue.extend(rows)
         self.held += len(rows)
-        lane.stored = left + lane.spilling
+        lane.stored = left + lane.spilling + lane.landed
         lane.busy = False
-        lane.due = due
+        lane.due = 0.0 if lane.rewind else due
         self._review(lane, now)
 
     def wake(self, now: float) -> None:
@@ -226,7 +243,6 @@ class Lanes:
             return
         if lane.rewind:
             self._rewind(lane)
-        loadable = lane.stored - lane.spilling
         if not lane.queue and not lane.stored:
             self._lanes.pop(lane.lead, None)
         elif lane.due > now:
@@ -236,8 +252,9 @@ class Lanes:
         elif lane.queue:
             lane.busy = True
             self._ready.append(lane)
-        elif loadable > 0:
+        elif lane.stored > lane.spilling and not lane.wall:
             lane.busy = True
+            lane.landed = 0
             self.to_load.append(lane)
 
     def _rewind(self, lane: Lane) -> None:
@@ -247,3 +264,6 @@ class Lanes:
         self.held -= len(items)
         lane.stored += sum(1 for queued in items if queued.stored)
         self._spill(lane, (queued for queued in items if not queued.stored))
+        lane.wall = lane.spilling
+        # Whatever was counted, the store is asked once: the row that calls for this is there.
+        lane.stored = max(lane.stored, lane.spilling + 1)

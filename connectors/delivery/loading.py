@@ -25,6 +25,8 @@ class Loaded:
     due: float
     """Unix seconds before which the first one left must not be tried; inf: until something
     changes; 0: whenever the lane gets there."""
+    unreadable: ParkedRow | None = None
+    """The lane's first row, if it is damaged: nothing is loaded before it is gone."""
 
 
 def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
@@ -41,7 +43,12 @@ def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
         due = _due(row, verdicts)
         if due > now:
             break
-        queued = Queued.of_row(row)
+        try:
+            queued = Queued.of_row(row)
+        except (TypeError, ValueError):
+            if not ready:
+                return Loaded([], counted[0][0], 0.0, row)
+            break
         queued.refused = row.state == "awaiting" and not verdicts[row.event_id]
         ready.append(queued)
     return Loaded(ready, counted[0][0] - len(ready), 0.0 if ready else due)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -34,6 +35,16 @@ class Owner:
         self._workers: dict[str, Worker] = {}
         self._stopping = asyncio.Event()
 
+    async def introduce(self) -> None:
+        """Write down where connectors never seen before begin. Called before the first call is
+        accepted: what came in before a connector's beginning would never reach it. Raises
+        DatabaseUnavailable, LogUnavailable."""
+        for plan in self._plans:
+            begin = await _beginning(plan.start, self._ports)
+            await self._ports.store.run(
+                partial(settling.begin, plan.name, Topic.UPDATES, begin)
+            )
+
     async def run(self) -> None:
         """Keep every connector running until `stop`."""
         await asyncio.gather(*(self._keep(plan) for plan in self._plans))
@@ -53,7 +64,9 @@ class Owner:
 
     async def _keep(self, plan: Plan) -> None:
         pause = FIRST_PAUSE
+        clock = self._ports.clock
         while not self._stopping.is_set():
+            began = clock.monotonic()
             try:
                 if await self._hold(plan):
                     return
@@ -62,6 +75,8 @@ class Owner:
                 _log.warning("connector.interrupted", connector=plan.lease, reason=str(error))
             except Exception:  # noqa: BLE001 - one connector's fault must not stop the others
                 _log.exception("connector.failed", connector=plan.lease)
+            if clock.monotonic() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
             await self._rest(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 

@@ -35,7 +35,8 @@ class Progress:
     def note(self, attempt: Attempt) -> None:
         """Remember a try; the same uncounted failure again replaces the one before."""
         last = self.attempts[-1] if self.attempts else None
-        if last is not None and attempt.number == 0 == last.number and last.result is attempt.result:
+        again = last is not None and last.number == 0 and last.result is attempt.result
+        if again and attempt.number == 0:
             self.attempts[-1] = attempt
             return
         self.attempts.append(attempt)
@@ -74,15 +75,21 @@ class Queued:
     round: int = 1
     stored: bool = False
     """Whether it has a parked row, which its settle must remove."""
+    resting: str = "waiting"
+    """The state in which it waits in the store: behind others, or `awaiting` its authority."""
     refused: bool = False
     """Whether the authority it waited for has refused the update: it is not to be sent."""
     progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def of_record(cls, record: Record) -> Queued:
-        """From the log. Raises ValueError for a record that is not ours."""
+    def of_record(cls, record: Record, connector: str) -> Queued:
+        """From the log, for one connector. Raises ValueError for a record that is not ours."""
         event = read_update(record.headers, record.value)
-        return cls(event, record.headers, record.value, record.partition, record.offset, record.time)
+        leads = event.followers == "at_once" or event.authority in {None, connector}
+        return cls(
+            event, record.headers, record.value, record.partition, record.offset, record.time,
+            resting="waiting" if leads else "awaiting",
+        )
 
     @classmethod
     def of_row(cls, row: ParkedRow) -> Queued:
@@ -91,15 +98,9 @@ class Queued:
         value = row.value.encode()
         return cls(
             read_update(headers, value), headers, value, row.part, row.pos, row.time, row.round,
-            stored=True, progress=Progress.read(row.progress),
+            stored=True, resting="awaiting" if row.state == "awaiting" else "waiting",
+            progress=Progress.read(row.progress),
         )
-
-    @property
-    def resting(self) -> str:
-        """The state in which it waits in the store behind others, or for its authority."""
-        event = self.event
-        follows = event.followers == "after_authority" and event.authority is not None
-        return "awaiting" if follows else "waiting"
 
     def row(self, state: str, due: float) -> ParkedRow:
         """As it is parked."""

@@ -94,7 +94,7 @@ class Reader:
             self.settle(part, pos)
             return None
         try:
-            return Queued.of_record(record)
+            return Queued.of_record(record, self._name)
         except ValueError:
             self.unreadable.append(record)
             return None

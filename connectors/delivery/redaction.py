@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 BOUND = 300
 """Characters kept of a message."""
-_MAIL = re.compile(r"[\w.+-]+ ?@[\w-]+(?:\.[\w-]+)+")
+_MAIL = re.compile(r"[\w.+-]{1,64}(?: ?@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 _PHONE = re.compile(r"\+?\d[\d ().-]{6,}\d")
 
 
@@ -15,7 +15,7 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """At most BOUND characters, with e-mail addresses, phone numbers and secrets masked."""
     if not text:
         return ""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "***")
     text = _MAIL.sub("[email]", text[: 4 * BOUND])

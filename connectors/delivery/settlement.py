@@ -65,6 +65,8 @@ class Lost:
     pos: int
     settles: bool
     """Whether this offset needs no more work."""
+    lane: Lane | None = None
+    """Whose first parked row it is; None where it was met in the log."""
 
 
 Item: TypeAlias = Finished | Parked | Spilled | Lost
@@ -128,6 +130,8 @@ def _lose(item: Lost, now: float, changes: Changes) -> None:
             outcome.code, now, item.part, item.pos, outcome_value(outcome).decode(), "[]", "",
         )
     )
+    if item.lane is not None:
+        changes.unpark.append((item.lane.lead, item.pos))
     if item.settles:
         changes.settled.append((item.part, item.pos))
 

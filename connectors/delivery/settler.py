@@ -13,7 +13,6 @@ from connectors.delivery.gate import Gate
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.reader import Reader
 from connectors.delivery.settlement import Changes, Finished, Item, gather
-from gateway.clock import from_rfc3339
 from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
 from gateway.store.settling import Settlement
@@ -82,7 +81,9 @@ class Settler:
         wait = FIRST_RETRY
         while True:
             try:
-                await self._ports.journal.settle(settlement, changes.records)
+                # What is being written is written to its end, also when the worker is stopped:
+                # readers must hear of what is in the log.
+                await asyncio.shield(self._ports.journal.settle(settlement, changes.records))
                 break
             except JournalUnavailable:
                 self._gate.shut(SETTLING)
@@ -98,8 +99,7 @@ class Settler:
         for item in items:
             if isinstance(item, Finished):
                 metrics.deliveries(name, item.outcome.kind).inc()
-                accepted = from_rfc3339(item.queued.event.time)
-                metrics.delivery_age_seconds(name).observe(max(0.0, now - accepted))
+                metrics.delivery_age_seconds(name).observe(max(0.0, now - item.queued.time))
         for letter in changes.dead_letters:
             metrics.dead_letters(name, letter.code).inc()
         for trigger in changes.triggers:

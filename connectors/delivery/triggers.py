@@ -37,4 +37,3 @@ def fired(event: LeadUpdate, outcome: Outcome, when: When) -> list[Trigger]:
         Trigger(kind, event.id, outcome.connector, event.tenant, event.lead_key, data, outcome.time)
         for kind in kinds
     ]
-

@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from math import inf
 
 from connectors.delivery.attempting import Attempting, Judged
@@ -22,16 +24,16 @@ from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import Gate
 from connectors.delivery.judgement import Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes
-from connectors.delivery.loading import load
+from connectors.delivery.loading import Loaded, load
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
 from connectors.delivery.reader import Reader
 from connectors.delivery.report import Reporter
-from connectors.delivery.settlement import Finished, Item, Parked, Spilled, lost
+from connectors.delivery.settlement import Finished, Item, Lost, Parked, Spilled, lost
 from connectors.delivery.settler import Settler
 from connectors.delivery.throttle import Throttle
 from gateway.database.port import DatabaseUnavailable
-from gateway.eventlog.port import LogUnavailable, OffsetOutOfRange
+from gateway.eventlog.port import LogUnavailable, OffsetOutOfRange, Topic, partition_of
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
 from gateway.store import connectors, parked
@@ -41,6 +43,8 @@ HELD = 2000
 """Updates in memory, over all lanes, beyond which nothing more is read."""
 BEAT = 1.0
 """Seconds between looks at what others changed."""
+LOADS = 32
+"""Lanes read from the store at a time."""
 PAUSED, GAP = "paused", "gap"
 
 
@@ -70,14 +74,18 @@ class Worker:
         self._sooner = asyncio.Event()
         self._asleep_until = inf
         self._draining = asyncio.Event()
-        self._wishes = -1
+        self._wishes = 0
+        self._loading = 0
 
     # --- life -----------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Deliver until drained. Raises LeaseLost, and whatever else ends the work."""
-        blocked = await self._ports.store.run(lambda: parked.blocked(self.plan.name))
-        self.lanes.blocked(blocked, self._now())
+        row = await self._ports.store.run(lambda: connectors.row(self.plan.name))
+        self._wishes = row.wishes
+        if row.wish == PAUSED:
+            self.gate.shut(PAUSED)
+        await self._look_at_parked()
         self._kick()
         tasks = [self._task(self._send()) for _ in range(self.plan.concurrency)]
         senders = set(tasks)
@@ -170,30 +178,49 @@ class Worker:
             try:
                 await self._attempt(lanes, task)
             except DatabaseUnavailable:
-                now = self._now()
-                for lane in lanes:
-                    self.lanes.again(lane, now + BEAT, now)
+                self._again(lanes, BEAT)
             finally:
                 self._flying.discard(task)
             self._kick()
 
     async def _attempt(self, lanes: list[Lane], task: asyncio.Task[None]) -> None:
-        chosen, deliveries = await self._attempting.prepare(lanes)
+        """One attempt at these lanes; those it leaves in `lanes` are its own when it raises
+        DatabaseUnavailable."""
+        if self.plan.shadow or any(lane.head.refused for lane in lanes):
+            await self._pass_by(lanes)
+            if not lanes:
+                return
+        ticket = await self.gate.enter()
+        # The wait may have been long: an earlier update may have been redriven meanwhile.
+        rewound = [lane for lane in lanes if lane.rewind]
+        if rewound or self._draining.is_set():
+            self.gate.abandoned(ticket)
+            self._again(lanes, 0.0)
+            return
+        try:
+            chosen, deliveries = await self._attempting.prepare(lanes)
+        except BaseException:
+            self.gate.abandoned(ticket)
+            raise
         if len(chosen) < len(lanes):
             self.lanes.put_back([lane for lane in lanes if lane not in chosen])
             lanes[:] = chosen
-        unsent = self._attempting.unsent(chosen[0], deliveries)
-        if unsent is not None:
-            self.lanes.put_back(chosen[1:])
-            self._apply(unsent)
-            return
-        ticket = await self.gate.enter()
-        if self._draining.is_set():
-            self.gate.abandoned()
-            return
+            self._kick()
         self._flying.add(task)
         for judged in await self._attempting.attempt(chosen, deliveries, ticket):
             self._apply(judged)
+
+    async def _pass_by(self, lanes: list[Lane]) -> None:
+        for lane in lanes[:]:
+            unsent = await self._attempting.unsent(lane)
+            if unsent is not None:
+                lanes.remove(lane)
+                self._apply(unsent)
+
+    def _again(self, lanes: Sequence[Lane], after: float) -> None:
+        now = self._now()
+        for lane in lanes:
+            self.lanes.again(lane, now + after, now)
 
     def _apply(self, judged: Judged) -> None:
         lane, now = judged.lane, self._now()
@@ -214,7 +241,8 @@ class Worker:
         if finish.kind is Kind.APPLIED:
             self._attempting.applied(queued, finish.dropped)
         event = queued.event
-        waited_for = event.authority == self.plan.name and event.replyto is not None
+        first = queued.round == 1
+        waited_for = first and event.authority == self.plan.name and event.replyto is not None
         dead = finish.kind is Kind.DEAD_LETTERED or (
             finish.kind is Kind.REJECTED and not waited_for
         )
@@ -234,13 +262,15 @@ class Worker:
         for item in items:
             match item:
                 case Finished(lane=lane, hold=True):
-                    self.lanes.hold(lane)
+                    self.lanes.hold(lane, now)
                 case Finished(lane=lane):
                     self.lanes.done(lane, now)
                 case Parked(lane=lane, items=moved):
                     self.lanes.spilled(lane.lead, len(moved), now)
                 case Spilled(queued=queued):
                     self.lanes.spilled(queued.event.lead_key, 1, now)
+                case Lost(lane=Lane() as lane):
+                    self.lanes.again(lane, now, now)
                 case _:
                     pass
         self._kick()
@@ -254,7 +284,8 @@ class Worker:
             for queued in lanes.to_store:
                 self._settler.add(Spilled(queued))
             lanes.to_store.clear()
-        while lanes.to_load:
+        while lanes.to_load and self._loading < LOADS and lanes.held < HELD:
+            self._loading += 1
             task = self._task(self._load(lanes.to_load.popleft()))
             self._loads.add(task)
             task.add_done_callback(self._loads.discard)
@@ -275,9 +306,19 @@ class Worker:
         except DatabaseUnavailable:
             self.lanes.again(lane, self._now() + BEAT, self._now())
         else:
+            self._take_in(lane, loaded, now)
+        self._loading -= 1
+        self._kick()
+
+    def _take_in(self, lane: Lane, loaded: Loaded, now: float) -> None:
+        row = loaded.unreadable
+        if row is None:
             due = loaded.due if loaded.due == inf else self._now() + max(0.0, loaded.due - now)
             self.lanes.loaded(lane, loaded.ready, loaded.left, due, self._now())
-        self._kick()
+        else:
+            text = f"not a canonical event: parked/{row.part}@{row.pos}"
+            gone = lost(self.plan.name, row.part, row.pos, text, settles=True)
+            self._settler.add(replace(gone, lane=lane))
 
     async def _time(self) -> None:
         """Make lanes ready when their time comes."""
@@ -292,10 +333,8 @@ class Worker:
     async def _watch(self) -> None:
         """Look at what operators and other processes changed."""
         while True:
-            try:
+            with suppress(DatabaseUnavailable, LogUnavailable):
                 await self._look()
-            except DatabaseUnavailable:
-                self._wishes = -1
             await self._ports.clock.sleep(BEAT)
 
     async def _look(self) -> None:
@@ -306,8 +345,7 @@ class Worker:
         else:
             self.gate.reopen(PAUSED)
         if row.wishes != self._wishes:
-            if self._wishes >= 0:
-                await self._obey()
+            await self._obey(paused=row.wish == PAUSED)
             self._wishes = row.wishes
         decided = await store.run(lambda: parked.decided(name))
         self.lanes.recheck(decided, self._now())
@@ -315,13 +353,24 @@ class Worker:
         self._settler.flush()
         await self._reporter.report()
 
-    async def _obey(self) -> None:
-        """An operator resumed, redrove or released something."""
-        if self.gate.is_shut(GAP):
-            await self.reader.skip_gap()
-            self.gate.reopen(GAP)
-        self.gate.resume()
-        blocked = await self._ports.store.run(lambda: parked.blocked(self.plan.name))
+    async def _obey(self, *, paused: bool) -> None:
+        """An operator paused, resumed, redrove or released something."""
+        if not paused:
+            if self.gate.is_shut(GAP):
+                await self.reader.skip_gap()
+                self.gate.reopen(GAP)
+            self.gate.resume()
+        await self._look_at_parked()
+
+    async def _look_at_parked(self) -> None:
+        plan, partitions = self.plan, self._ports.log.partitions(Topic.UPDATES)
+        blocked = await self._ports.store.run(lambda: parked.blocked(plan.name))
+        if plan.shards > 1:
+            blocked = {
+                lead: count
+                for lead, count in blocked.items()
+                if partition_of(lead, partitions) % plan.shards == plan.shard
+            }
         self.lanes.blocked(blocked, self._now())
 
 

@@ -23,8 +23,6 @@ DEPRECATED_PATH = "/servicemanager/rest/CampaignAPI/updateLead"
 NO_CHANGE = "<No Change>"
 """The value that leaves a field as it is; the page's table of fields spells it so, its table of
 errors `<NO CHANGE>`."""
-CALLBACK_FORMAT = "%Y/%m/%d %H:%M"
-"""`yyyy/MM/dd HH:mm`, local time without a zone (page, `njCallBackDate`)."""
 PRIORITIES = range(101)
 """`njPriority` is 0 to 100, lower is called earlier (page, `njPriority`)."""
 

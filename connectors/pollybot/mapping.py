@@ -137,6 +137,8 @@ def e164(text: str, region: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+_WISHES = TriggerWishes(post_updated_lead=False, disposition_actions=True)
+
 # --- in -------------------------------------------------------------------------------------
 
 
@@ -174,7 +176,7 @@ def requested(record: PollyBotUpdate, caller: Caller) -> RequestedUpdate:
         LeadId(caller.system, record.lead_id),
         changes,
         Attributes(mode, attributes),
-        TriggerWishes(post_updated_lead=False, disposition_actions=True),
+        _WISHES,
         names,
         scope,
     )
@@ -262,7 +264,7 @@ def _given_back(event: LeadUpdate, generation: Generation) -> Plan:
     bag: JsonObject = event.attributes.patch
     if generation is Generation.GEN2:
         plain, bag = split_attributes(bag)
-        fields.update(plain)
+        fields |= plain
     ignored = event.origin.scope.get("ignored")
     if isinstance(ignored, Mapping):
         fields.update(ignored)
@@ -308,15 +310,14 @@ def bag_name(ours: str) -> str:
 
 
 def _joined(changes: Changes, renames: Mapping[str, str], dropped: list[str]) -> Changes:
-    """Given and family name as one name; half a name would erase the other half, so it is left
-    out."""
+    """Given and family name as one; half a name would erase the other half, so is left out."""
     halves = [half for half in ("first_name", "last_name") if half in changes]
     if not halves or any(half in renames for half in halves):
         return changes
     whole = {ours: change for ours, change in changes.items() if ours not in halves}
     if "full_name" in whole:
         return whole
-    words = [str(c.value) for c in map(changes.__getitem__, halves) if isinstance(c, Set)]
+    words = [str(change.value) for half in halves if isinstance(change := changes[half], Set)]
     if len(halves) < 2 or not words or any(isinstance(changes[h], Keep) for h in halves):
         dropped.extend(halves)
         return whole

@@ -2,7 +2,8 @@
 
 The thread is the only writer and the only checkpointer: with a second connection around a WAL
 reset, SQLite before 3.51.3 can lose commits (sqlite.org/wal.html, "the WAL-reset bug"). Work
-that waits is grouped: everything FIRST in the queue shares one transaction and one flush.
+that waits is grouped: everything FIRST in the queue shares one transaction and one flush. What
+is LATER waits for at most a few of those, or a lease could run out under load.
 
 Python's sqlite3 gives up the interpreter lock at every step of a statement and has to win it
 back from a busy event loop. So inserts of many rows are sent as few statements of many values,
@@ -12,6 +13,7 @@ never as many statements.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -39,15 +41,38 @@ APPLICATION_ID: Final = 0x4C574952
 """Marks the file as ours ("LWIR"), so that a foreign database is refused, not written to."""
 GROUP: Final = 64
 """Operations that may share a transaction."""
-CHECKPOINT_BYTES: Final = 8 << 20
+PATIENCE: Final = 4
+"""Groups of FIRST that may pass something LATER that waits."""
 TRUNCATE_BYTES: Final = 64 << 20
 PARAMETERS: Final = 8192
 """Most parameters of one statement; SQLite itself allows 32,766."""
 
+# Trouble after which the connection can't be trusted: the file failed, or is another one now.
+_BROKEN: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_TROUBLE: Final = _BROKEN | {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOLFS,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+}
+
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=0",
+    # 8 MiB. By pages, not by the file's size: the WAL is written anew from its start and never
+    # gets shorter, so its size says nothing about how much of it waits.
+    "PRAGMA wal_autocheckpoint=2048",
     "PRAGMA busy_timeout=5000",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-16384",
@@ -73,12 +98,21 @@ class SqliteConnection:
     """The connection: opens, checks, runs groups of operations, checkpoints. Not thread-safe."""
 
     def __init__(self, path: str) -> None:
-        """Open or create the file. Raises ForeignDatabase."""
-        self.path = path
+        """Open or create the file. Raises ForeignDatabase, DatabaseUnavailable."""
+        # SQLite names the WAL after the file that a link points to.
+        self.path = os.path.realpath(path)
         self._rolled_back: list[Callable[[], None]] = []
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._lock = self._lock_file()
-        self._open()
+        self._broken = False
+        try:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self._lock_file()
+        except OSError as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}") from error
+        try:
+            self._db = self._open(create=True)
+        except BaseException:
+            os.close(self._lock)
+            raise
 
     def on_rollback(self, callback: Callable[[], None]) -> None:
         """Call back after any transaction that was not, or may not have been, committed."""
@@ -88,27 +122,44 @@ class SqliteConnection:
         handle = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(handle)
             raise ForeignDatabase(f"{self.path} is in use by another process") from error
+        except OSError:
+            os.close(handle)
+            raise
         return handle
 
-    def _open(self) -> None:
-        fresh = not Path(self.path).exists() or Path(self.path).stat().st_size == 0
-        self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+    def _open(self, *, create: bool) -> sqlite3.Connection:
+        """Open the file. An empty one is a new database only where `create`: one that became
+        empty under us is trouble."""
         try:
-            found = self._db.execute("PRAGMA application_id").fetchone()[0]
-            if not fresh and found != APPLICATION_ID:
-                raise ForeignDatabase(f"{self.path} is not a leadwire database")
-            if fresh:
-                self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-                self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            for pragma in _PRAGMAS:
-                self._db.execute(pragma)
+            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"{self.path}: {error}") from error
+        try:
+            self._prepare(db, create=create)
         except sqlite3.OperationalError as error:
+            db.close()
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
+            db.close()
             raise ForeignDatabase(f"{self.path} is damaged or no database: {error}") from error
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection, *, create: bool) -> None:
+        if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+            if not create:
+                raise DatabaseUnavailable(f"{self.path} is gone")
+            db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        elif db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise ForeignDatabase(f"{self.path} is not a leadwire database")
+        for pragma in _PRAGMAS:
+            db.execute(pragma)
 
     def _execute(self, statement: Statement) -> Rows:
         if isinstance(statement, Query):
@@ -146,8 +197,11 @@ class SqliteConnection:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             results = [self._drive(operation()) for operation in operations]
-        except sqlite3.OperationalError as error:
-            self._abandon()
+        except sqlite3.Error as error:
+            code = _code(error)
+            self._abandon(broken=code in _BROKEN)
+            if code not in _TROUBLE:
+                raise
             raise DatabaseUnavailable(str(error)) from error
         except BaseException:
             self._abandon()
@@ -155,60 +209,56 @@ class SqliteConnection:
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            self._abandon(reopen=True)
+            self._abandon(broken=True)
             raise CommitUnknown(str(error)) from error
         return results
 
-    def _abandon(self, *, reopen: bool = False) -> None:
+    def _abandon(self, *, broken: bool = False) -> None:
+        """Roll back, or where that can't be trusted close: what was not committed is then
+        dropped by the next opening."""
         try:
-            if self._db.in_transaction:
+            if not broken and self._db.in_transaction:
                 self._db.execute("ROLLBACK")
         except sqlite3.Error:
-            reopen = True
-        if reopen:
-            self._reopen()
+            broken = True
+        if broken:
+            self._broken = True
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
         for callback in self._rolled_back:
             callback()
 
-    def _reopen(self) -> None:
-        try:
-            self._db.close()
-            self._open()
-        except (sqlite3.Error, DatabaseUnavailable, ForeignDatabase):
-            # The next transaction meets the same trouble and reports it; a closed connection
-            # raises ProgrammingError, which `transact` must see as unavailable.
-            self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            self._db.close()
-
-    def checkpoint(self) -> None:
-        """Move the WAL into the file when it has grown; never fails the work that was done."""
+    def truncate_wal(self) -> None:
+        """Give the disk back what an unusually long WAL took; never fails the work that was
+        done."""
         try:
             size = os.stat(self.path + "-wal").st_size  # noqa: PTH116 - hot path, no Path object
             if size > TRUNCATE_BYTES:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            elif size > CHECKPOINT_BYTES:
-                self._db.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
         except (OSError, sqlite3.Error):
             return
 
     def ensure_open(self) -> None:
         """Open again after trouble. Raises DatabaseUnavailable."""
-        try:
-            self._db.execute("SELECT 1")
-        except sqlite3.ProgrammingError:
+        if self._broken:
             try:
-                self._open()
+                self._db = self._open(create=False)
             except ForeignDatabase as error:
                 raise DatabaseUnavailable(str(error)) from error
+            self._broken = False
 
     def close(self) -> None:
         """Checkpoint, close and let go of the file."""
-        try:
+        with contextlib.suppress(sqlite3.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with contextlib.suppress(sqlite3.Error):
             self._db.close()
-        except sqlite3.Error:
-            pass
         os.close(self._lock)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for errors that Python's module raises by itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 class _Work:
@@ -261,17 +311,17 @@ class SqliteDatabase:
 
     def _serve(self) -> None:
         running = True
-        while running:
-            running = self._collect(block=not (self._first or self._later))
-            if self._first:
+        passed = 0
+        while running or self._first or self._later:
+            running = running and self._collect(block=not (self._first or self._later))
+            if self._first and not (self._later and passed >= PATIENCE):
+                passed += 1
                 group = [self._first.popleft() for _ in range(min(GROUP, len(self._first)))]
                 self._finish(self._run(group))
             elif self._later:
+                passed = 0
                 self._finish(self._run([self._later.popleft()]))
-            self.connection.checkpoint()
-        while self._first or self._later:
-            queue = self._first or self._later
-            self._finish(self._run([queue.popleft()]))
+            self.connection.truncate_wal()
 
     def _collect(self, *, block: bool) -> bool:
         """Take what is queued; False once asked to stop."""
@@ -296,8 +346,10 @@ class SqliteDatabase:
         return [(work, result, None) for work, result in zip(group, results, strict=True)]
 
     def _finish(self, done: list[tuple[_Work, Any, BaseException | None]]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, done)
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(_resolve, done)
 
 
 def _resolve(done: list[tuple[_Work, Any, BaseException | None]]) -> None:

@@ -17,10 +17,17 @@ class Verdicts:
     """The outcomes one call waits for."""
 
     def __init__(
-        self, waiting: Waiting, board: Board, places: Sequence[tuple[str, str]], *, ask: bool
+        self,
+        waiting: Waiting,
+        board: Board,
+        places: Sequence[tuple[str, str]],
+        dialect: str,
+        *,
+        ask: bool,
     ) -> None:
         """`places` are (event id, connector); `ask` also asks the ledger, for a call that may
         have missed the reply."""
+        self._dialect = dialect
         self._waiting, self._board, self._ask = waiting, board, ask
         self._futures = {place: waiting.expect(*place) for place in places}
 
@@ -28,7 +35,7 @@ class Verdicts:
         """The outcomes by event id; None where they don't come in time, or can't come soon."""
         if not all(self._board.able(connector) for _, connector in self._futures):
             seconds = 0.0
-        self._waiting.calls += 1
+        self._count(1)
         asking = asyncio.create_task(self._waiting.ask(list(self._futures))) if self._ask else None
         try:
             if self._ask:
@@ -36,10 +43,15 @@ class Verdicts:
             await asyncio.wait(self._futures.values(), timeout=max(0.0, seconds))
             return self._settled()
         finally:
-            self._waiting.calls -= 1
+            self._count(-1)
             if asking is not None:
                 asking.cancel()
             self.forget()
+
+    def _count(self, change: int) -> None:
+        dialects = self._waiting.dialects
+        self._waiting.calls += change
+        dialects[self._dialect] = dialects.get(self._dialect, 0) + change
 
     def forget(self) -> None:
         """Nobody waits any more."""
@@ -71,4 +83,5 @@ class Patience:
     def expect(self, events: Sequence[LeadUpdate], *, ask: bool = False) -> Verdicts:
         """Begin to wait for the authorities of these events."""
         places = [(e.id, e.authority) for e in events if e.authority is not None]
-        return Verdicts(self._waiting, self._board, places, ask=ask)
+        dialect = events[0].origin.dialect if events else ""
+        return Verdicts(self._waiting, self._board, places, dialect, ask=ask)

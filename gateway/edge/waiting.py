@@ -32,6 +32,8 @@ class Waiting:
         self._futures: dict[tuple[str, str], list[asyncio.Future[Outcome]]] = {}
         self.calls = 0
         """Calls that wait now."""
+        self.dialects: dict[str, int] = {}
+        """The same, by dialect."""
 
     def expect(self, event_id: str, connector: str) -> asyncio.Future[Outcome]:
         """A future for the outcome of an event at a connector. Made before the append, so that

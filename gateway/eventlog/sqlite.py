@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import takewhile
 
 import orjson
 
@@ -36,6 +37,8 @@ from gateway.eventlog.tail import Tail
 TAIL_BYTES = 8 << 20
 CHUNK = 256
 """Records of one partition read from the file at once: about a millisecond of the thread."""
+SCAN = 4000
+"""Records of one partition looked through for a time at once: about as long."""
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log_topics (
@@ -51,8 +54,14 @@ SCHEMA = (
 
 _INSERT = "INSERT INTO log_records (topic, part, pos, key, headers, value, time)"
 # One row with everything in it: sqlite3 wins the interpreter lock back for each row it steps.
-_READ = """SELECT json_group_array(json_array(pos, key, json(headers), value, time)) FROM (
+# JSON would round a time to 15 digits.
+_READ = """SELECT json_group_array(
+    json_array(pos, key, json(headers), value, printf('%!.17g', time))) FROM (
     SELECT pos, key, headers, value, time FROM log_records
+    WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
+
+_SCAN = """SELECT MIN(CASE WHEN time >= ? THEN pos END), MAX(pos) FROM (
+    SELECT pos, time FROM log_records
     WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
 
 _ENDS = """SELECT topic, part, start, (SELECT MAX(pos) + 1 FROM log_records AS r
@@ -67,7 +76,7 @@ class SqliteLog:
     def __init__(self, database: SqliteDatabase, partitions: int, replies: int = 1) -> None:
         """A log of `partitions` partitions per topic; `start` opens it."""
         self._database = database
-        self._wanted = {topic: partitions for topic in Topic} | {Topic.REPLIES: replies}
+        self._wanted = dict.fromkeys(Topic, partitions) | {Topic.REPLIES: replies}
         self._partitions: dict[Topic, int] = {}
         self._tail = Tail(TAIL_BYTES)
         self._counted: dict[tuple[Topic, int], int] | None = None
@@ -87,6 +96,10 @@ class SqliteLog:
 
     async def append(self, records: Sequence[NewRecord]) -> list[int]:
         """See the port."""
+        # What is durable must become visible though the caller stopped waiting.
+        return await asyncio.shield(self._append(records))
+
+    async def _append(self, records: Sequence[NewRecord]) -> list[int]:
         try:
             offsets = await self._database.run(lambda: self.append_in(records), Urgency.FIRST)
         except CommitUnknown as error:
@@ -104,11 +117,13 @@ class SqliteLog:
         offsets, rows = [], []
         for record in records:
             place = (record.topic, record.partition)
-            offset = counted.get(place, 0)
+            offset = counted[place]
             counted[place] = offset + 1
             offsets.append(offset)
             headers, value = orjson.dumps(record.headers).decode(), record.value.decode()
-            rows.append((record.topic, record.partition, offset, record.key, headers, value, record.time))
+            rows.append(
+                (record.topic, record.partition, offset, record.key, headers, value, record.time)
+            )
         yield InsertMany(_INSERT, rows)
         return offsets
 
@@ -117,9 +132,7 @@ class SqliteLog:
         topics = set()
         for new, offset in zip(records, offsets, strict=True):
             topic, part = new.topic, new.partition
-            self._tail.add(
-                Record(topic, part, offset, new.key, new.headers, new.value, new.time)
-            )
+            self._tail.add(Record(topic, part, offset, new.key, new.headers, new.value, new.time))
             extents = self._extents[topic]
             if offset >= extents[part].end:
                 extents[part] = Extent(extents[part].start, offset + 1)
@@ -156,7 +169,8 @@ class SqliteLog:
                 break
             run = self._tail.read(topic, part, offset, room)
             if run is None:
-                run = await self._read_file(topic, part, offset, min(room, CHUNK))
+                most = min(room, CHUNK, extent.end - offset)
+                run = await self._read_file(topic, part, offset, most)
             found += run
         return found
 
@@ -170,9 +184,12 @@ class SqliteLog:
             text = await self._database.run(operation)
         except DatabaseUnavailable as error:
             raise LogUnavailable(str(error)) from error
+        rows = orjson.loads(text)
+        if not rows or rows[0][0] != offset:  # trimmed while the read waited for its turn
+            raise OffsetOutOfRange(topic, part, offset, self._extents[topic][part])
         return [
-            Record(topic, part, pos, key, tuple((n, v) for n, v in headers), value.encode(), time)
-            for pos, key, headers, value, time in orjson.loads(text)
+            Record(topic, part, p, key, tuple((n, v) for n, v in headers), value.encode(), float(t))
+            for p, key, headers, value, t in rows
         ]
 
     async def extents(self, topic: Topic) -> dict[int, Extent]:
@@ -181,38 +198,56 @@ class SqliteLog:
 
     async def offsets_at(self, topic: Topic, time: float) -> dict[int, int]:
         """See the port."""
+        found: dict[int, int] = {}
+        for part, extent in (await self.extents(topic)).items():
+            found[part] = extent.end
+            start = extent.start
+            while start < extent.end:
+                first, last = await self._scan(topic, part, start, time)
+                if first is not None:
+                    found[part] = first
+                if first is not None or last is None:
+                    break
+                start = last + 1
+        return found
+
+    async def _scan(
+        self, topic: Topic, part: int, start: int, time: float
+    ) -> tuple[int | None, int | None]:
+        """The first offset appended at or after `time` among the next records, and the last of
+        these records."""
 
         def operation() -> Operation[Rows]:
-            return (
-                yield Query(
-                    "SELECT part, MIN(pos) FROM log_records WHERE topic = ? AND time >= ?"
-                    " GROUP BY part",
-                    (topic, time),
-                )
-            )
+            return (yield Query(_SCAN, (time, topic, part, start, SCAN)))
 
-        found: dict[int, int] = dict(await self._database.run(operation))
-        return {p: found.get(p, extent.end) for p, extent in self._extents[topic].items()}
+        try:
+            first, last = (await self._database.run(operation))[0]
+        except DatabaseUnavailable as error:
+            raise LogUnavailable(str(error)) from error
+        return first, last
 
     async def trim(self, topic: Topic, part: int, before: int, older: float, most: int) -> int:
-        """Delete up to `most` records below offset `before` that are older than `older` (unix
-        seconds), for retention; how many were deleted."""
+        """Delete up to `most` records below offset `before`, from the oldest to the first that is
+        not older than `older` (unix seconds), for retention; how many were deleted."""
 
         def operation() -> Operation[tuple[int, int]]:
             rows = yield Query(
-                "SELECT pos FROM log_records WHERE topic = ? AND part = ? AND pos < ?"
-                " AND time < ? ORDER BY pos LIMIT ?",
-                (topic, part, before, older, most),
+                "SELECT pos, time FROM log_records WHERE topic = ? AND part = ? AND pos < ?"
+                " ORDER BY pos LIMIT ?",
+                (topic, part, before, most),
             )
-            if not rows:
+            old = [pos for pos, _ in takewhile(lambda row: row[1] < older, rows)]
+            if not old:
                 return 0, 0
-            start = rows[-1][0] + 1
-            place = (topic, part, start)
+            start = old[-1] + 1
             yield Query(
                 "UPDATE log_parts SET start = ? WHERE topic = ? AND part = ?", (start, topic, part)
             )
-            yield Query("DELETE FROM log_records WHERE topic = ? AND part = ? AND pos < ?", place)
-            return len(rows), start
+            yield Query(
+                "DELETE FROM log_records WHERE topic = ? AND part = ? AND pos < ?",
+                (topic, part, start),
+            )
+            return len(old), start
 
         deleted, start = await self._database.run(operation)
         if deleted:

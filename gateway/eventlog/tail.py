@@ -10,6 +10,9 @@ from gateway.eventlog.port import Record, Topic
 OVERHEAD = 400
 """Bytes a record takes beside its value and headers."""
 
+HEADER = 150
+"""Bytes of a header: names are shared, a value and the pair are not."""
+
 
 class Tail:
     """Contiguous runs of records, one per partition."""
@@ -30,7 +33,7 @@ class Tail:
         if run and run[-1].offset + 1 != record.offset:
             self._forget(place)
         run.append(record)
-        size = len(record.value) + OVERHEAD
+        size = len(record.value) + HEADER * len(record.headers) + OVERHEAD
         self._bytes += size
         self._order.append((place, size))
         while self._bytes > self._most and self._order:

@@ -49,17 +49,23 @@ class EmbeddedJournal:
             yield from settling.settle(settlement)
             return (yield from self._log.append_in(records))
 
-        try:
-            offsets = await self._database.run(operation, Urgency.FIRST)
-        except DatabaseUnavailable as error:
-            raise JournalUnavailable(str(error)) from error
-        self._log.appended(records, offsets)
+        async def settled() -> None:
+            try:
+                offsets = await self._database.run(operation, Urgency.FIRST)
+            except DatabaseUnavailable as error:
+                raise JournalUnavailable(str(error)) from error
+            self._log.appended(records, offsets)
+
+        # What is durable must become visible though the caller stopped waiting.
+        await asyncio.shield(settled())
 
     async def _flush(self) -> None:
-        while self._arrived:
-            batch, self._arrived = self._arrived[:FLUSH], self._arrived[FLUSH:]
-            await self._flush_one(batch)
-        self._flushing = None
+        try:
+            while self._arrived:
+                batch, self._arrived = self._arrived[:FLUSH], self._arrived[FLUSH:]
+                await self._flush_one(batch)
+        finally:
+            self._flushing = None
 
     async def _flush_one(self, batch: list[tuple[Entry, asyncio.Future[Standing]]]) -> None:
         entries = [entry for entry, _ in batch]
@@ -68,11 +74,16 @@ class EmbeddedJournal:
             standings, records, offsets = await self._database.run(
                 lambda: self._accept(entries, now), Urgency.FIRST
             )
-        except Exception as error:  # noqa: BLE001 - handed to every call of the batch
-            given = JournalUnavailable(str(error)) if isinstance(error, DatabaseUnavailable) else error
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(given)
+        except DatabaseUnavailable as error:
+            _fail(batch, JournalUnavailable(str(error)))
+            return
+        except Exception as error:  # noqa: BLE001 - handed to the call that can't be written
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            middle = len(batch) // 2
+            await self._flush_one(batch[:middle])
+            await self._flush_one(batch[middle:])
             return
         self._log.appended(records, offsets)
         for (_, future), standing in zip(batch, standings, strict=True):
@@ -93,3 +104,9 @@ class EmbeddedJournal:
         ]
         offsets = yield from self._log.append_in(records)
         return standings, records, offsets
+
+
+def _fail(batch: list[tuple[Entry, asyncio.Future[Standing]]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import NAMESPACE_URL, uuid5
 
 from gateway.model.codes import Code
+from gateway.model.ids import derived_id
 from gateway.model.json import JsonObject
-
-LEADWIRE = uuid5(NAMESPACE_URL, "https://leadwire.io/ids")
 
 
 class Kind(StrEnum):
@@ -94,4 +92,4 @@ class Outcome:
 
 def outcome_id(event_id: str, connector: str, round: int) -> str:
     """The id of an outcome; a dead letter has its outcome's id."""
-    return str(uuid5(LEADWIRE, f"{event_id}/{connector}/{round}"))
+    return derived_id(f"{event_id}/{connector}/{round}")

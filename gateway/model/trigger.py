@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from uuid import uuid5
 
+from gateway.model.ids import derived_id
 from gateway.model.json import JsonObject
-from gateway.model.outcome import LEADWIRE
 
 
 class TriggerKind(StrEnum):
@@ -34,7 +33,7 @@ class Trigger:
     @property
     def id(self) -> str:
         """UUIDv5 of event, connector and kind."""
-        return str(uuid5(LEADWIRE, f"{self.event_id}/{self.connector}/{self.kind}"))
+        return derived_id(f"{self.event_id}/{self.connector}/{self.kind}")
 
     @property
     def type(self) -> str:

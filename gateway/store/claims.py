@@ -82,14 +82,14 @@ def stand(claims: Sequence[Claim], now: float) -> Operation[list[Standing]]:
     """Claim each; how each stands, in order. Later ones of a batch see the earlier ones."""
     known = yield from _known(claims, now)
     standings: list[Standing] = []
-    rows: list[Row] = []
+    rows: dict[tuple[str, str], Row] = {}
     for claim in claims:
         place = (claim.tenant, claim.key)
-        found = None if claim.renew else known.get(place)
+        found = None if claim.renew and place not in rows else known.get(place)
         if found is None:
             known[place] = (claim.digest, claim.events, None)
             events = orjson.dumps(claim.events).decode()
-            rows.append((*place, claim.digest, events, None, now + KEPT))
+            rows[place] = (*place, claim.digest, events, None, now + KEPT)
             standings.append(Fresh())
         elif found[0] != claim.digest:
             standings.append(Reused())
@@ -99,7 +99,7 @@ def stand(claims: Sequence[Claim], now: float) -> Operation[list[Standing]]:
             standings.append(Answered(found[1], _answer(found[2])))
     yield InsertMany(
         "INSERT INTO claims (tenant, claim, digest, events, answer, expires)",
-        rows,
+        list(rows.values()),
         "ON CONFLICT (tenant, claim) DO UPDATE SET digest = excluded.digest,"
         " events = excluded.events, answer = NULL, expires = excluded.expires",
     )

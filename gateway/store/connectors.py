@@ -25,6 +25,10 @@ class ConnectorRow:
     time: float
 
 
+# Its lease, or those of its shards.
+_LEASES = "(name = ? OR substr(name, 1, ?) = ?)"
+
+
 def row(name: str) -> Operation[ConnectorRow]:
     """A connector's line; made if it is new."""
     yield Query(
@@ -61,9 +65,7 @@ def report(name: str, state: str, reason: str, details: str, now: float) -> Oper
 def wish(name: str, value: str) -> Operation[None]:
     """Ask a connector to run or to pause; it looks within a second."""
     yield from row(name)
-    yield Query(
-        "UPDATE connectors SET wish = ?, wishes = wishes + 1 WHERE name = ?", (value, name)
-    )
+    yield Query("UPDATE connectors SET wish = ?, wishes = wishes + 1 WHERE name = ?", (value, name))
 
 
 def seek(name: str, topic: str, bases: Mapping[int, int]) -> Operation[None]:
@@ -74,7 +76,7 @@ def seek(name: str, topic: str, bases: Mapping[int, int]) -> Operation[None]:
         [(name, topic, part, base, "") for part, base in bases.items()],
         "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base, settled = ''",
     )
-    yield Query("UPDATE leases SET epoch = epoch + 1 WHERE name = ?", (name,))
+    yield Query(f"UPDATE leases SET epoch = epoch + 1 WHERE {_LEASES}", _leases(name))
     yield Query("UPDATE connectors SET wishes = wishes + 1 WHERE name = ?", (name,))
 
 
@@ -82,9 +84,14 @@ def forget(name: str) -> Operation[bool]:
     """Forget a connector that is no longer configured, so that retention stops waiting for it;
     whether there was one."""
     rows = yield Query("SELECT 1 FROM frontiers WHERE consumer = ? LIMIT 1", (name,))
-    for table in ("frontiers", "lead_fields", "parked", "connectors", "leases"):
-        column = {"frontiers": "consumer", "connectors": "name", "leases": "name"}.get(
-            table, "connector"
-        )
+    for table in ("frontiers", "lead_fields", "parked", "connectors"):
+        column = {"frontiers": "consumer", "connectors": "name"}.get(table, "connector")
         yield Query(f"DELETE FROM {table} WHERE {column} = ?", (name,))
+    # The lease's row stays: an epoch that began again at 1 could be one that was held before.
+    yield Query(f"UPDATE leases SET epoch = epoch + 1, until = 0 WHERE {_LEASES}", _leases(name))
     return bool(rows)
+
+
+def _leases(name: str) -> tuple[str, int, str]:
+    shards = name + "#"
+    return name, len(shards), shards

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.database.port import Operation, Query
 from gateway.store import fields
@@ -88,9 +88,9 @@ class Redriven:
 def redrive(
     wanted: Filter, now: float, *, force: bool = False, dry_run: bool = False
 ) -> Operation[Redriven]:
-    """Put dead letters back before the lead's other waiting updates, in log order."""
+    """Put open dead letters back before the lead's other waiting updates, in log order."""
     sent, refused = [], []
-    for letter in (yield from find(wanted, 10_000)):
+    for letter in (yield from find(replace(wanted, state="open"), 10_000)):
         newest = yield from fields.newest_applied(letter.tenant, letter.lead, letter.connector)
         if newest > letter.pos and not force:
             refused.append(letter.id)
@@ -103,8 +103,17 @@ def redrive(
 
 def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
     row = ParkedRow(
-        letter.lead, letter.pos, letter.part, letter.event_id, letter.round + 1, "retry", now,
-        "{}", letter.headers, letter.value, now,
+        letter.lead,
+        letter.pos,
+        letter.part,
+        letter.event_id,
+        letter.round + 1,
+        "retry",
+        now,
+        "{}",
+        letter.headers,
+        letter.value,
+        now,
     )
     yield from park(letter.connector, [row])
     yield Query("UPDATE dead_letters SET state = 'redriven' WHERE id = ?", (letter.id,))
@@ -113,6 +122,8 @@ def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
 
 def discard(ids: Sequence[str]) -> Operation[int]:
     """Give up on open ones; how many."""
+    if not ids:
+        return 0
     rows = yield Query(
         f"SELECT id FROM dead_letters WHERE state = 'open' AND id IN ({','.join('?' * len(ids))})",
         tuple(ids),

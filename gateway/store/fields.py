@@ -38,8 +38,7 @@ def view(tenant: str, lead: str) -> Operation[JsonObject]:
 def newest_applied(tenant: str, lead: str, connector: str) -> Operation[int]:
     """Log position of the newest update applied at a connector; -1 for none."""
     rows = yield Query(
-        "SELECT pos FROM lead_fields"
-        " WHERE tenant = ? AND lead = ? AND connector = ? AND field = ?",
+        "SELECT pos FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ? AND field = ?",
         (tenant, lead, connector, APPLIED),
     )
     return int(rows[0][0]) if rows else -1

@@ -7,24 +7,30 @@ nothing has a computed key and no row.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from gateway.database.port import InsertMany, Operation, Query
 from gateway.model.event import LeadId, Scope, lead_key
 
+_ESCAPED = str.maketrans({char: f"%{ord(char):02X}" for char in "%;= \t\r\n"})
+
 
 def scope_text(scope: Scope) -> str:
-    """`key=value;key=value`, as stored and as written in import files."""
-    return ";".join(f"{name}={value}" for name, value in scope)
+    """`key=value;key=value`, as stored and as written in import files. A `%`, `;`, `=` or space
+    inside a key or value is written as in a URL."""
+    return ";".join(
+        f"{name.translate(_ESCAPED)}={value.translate(_ESCAPED)}" for name, value in scope
+    )
 
 
 def scope_from_text(text: str) -> Scope:
     """Read `key=value;key=value`; raises ValueError."""
     pairs = []
-    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+    for part in filter(None, (piece.strip(" \t\r\n") for piece in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name:
             raise ValueError(f"a scope is key=value;key=value, not {text!r}")
-        pairs.append((name.strip(), value.strip()))
+        pairs.append((unquote(name.strip(" \t\r\n")), unquote(value.strip(" \t\r\n"))))
     return tuple(sorted(pairs))
 
 
@@ -77,8 +83,10 @@ def _link_one(tenant: str, ids: Sequence[LeadId], place: int) -> Operation[tuple
     known: list[tuple[int, str]] = []
     for lead in ids:
         rows = yield Query(
-            "SELECT place, lead FROM lead_links"
-            " WHERE tenant = ? AND system = ? AND scope = ? AND id = ?",
+            "SELECT MIN(every.place), every.lead FROM lead_links AS one JOIN lead_links AS every"
+            " ON every.tenant = one.tenant AND every.lead = one.lead"
+            " WHERE one.tenant = ? AND one.system = ? AND one.scope = ? AND one.id = ?"
+            " GROUP BY every.lead",
             (tenant, lead.system, scope_text(lead.scope), lead.id),
         )
         known += [(row[0], row[1]) for row in rows]

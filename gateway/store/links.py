@@ -41,8 +41,9 @@ class Links:
         cached = self.cached_key(tenant, lead)
         if cached is not None:
             return cached
+        version = self._version
         found = await self._store.run(lambda: leads.resolve(tenant, lead))
-        return self._remember(tenant, lead, found)
+        return self._remember(tenant, lead, found) if version == self._version else found
 
     async def ids(self, tenant: str, lead: str) -> tuple[LeadId, ...]:
         """Every linked id of a lead. Raises DatabaseUnavailable."""
@@ -50,10 +51,12 @@ class Links:
             return ()
         cached = self._ids.get((tenant, lead))
         if cached is None:
+            version = self._version
             cached = tuple(await self._store.run(lambda: leads.ids_of(tenant, lead)))
             if len(self._ids) >= MOST:
                 self._ids.clear()
-            self._ids[tenant, lead] = cached
+            if version == self._version:
+                self._ids[tenant, lead] = cached
         return cached
 
     def _remember(self, tenant: str, lead: LeadId, key: str) -> str:

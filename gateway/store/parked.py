@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from gateway.database.port import Operation, Query, Row
 from gateway.store.settling import ParkedRow
 
-_COLUMNS = (
-    "lead, pos, part, event_id, round, state, due, progress, headers, value, time"
-)
+_COLUMNS = "lead, pos, part, event_id, round, state, due, progress, headers, value, time"
 
 
 def blocked(connector: str) -> Operation[dict[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.database.port import InsertMany, Operation, Query
@@ -114,8 +114,22 @@ def settle(settlement: Settlement) -> Operation[None]:
         "INSERT INTO dead_letters (id, connector, lead, tenant, event_id, round, code, time,"
         " part, pos, state, outcome, headers, value)",
         [
-            (d.id, consumer, d.lead, d.tenant, d.event_id, d.round, d.code, d.time, d.part, d.pos,
-             "open", d.outcome, d.headers, d.value)
+            (
+                d.id,
+                consumer,
+                d.lead,
+                d.tenant,
+                d.event_id,
+                d.round,
+                d.code,
+                d.time,
+                d.part,
+                d.pos,
+                "open",
+                d.outcome,
+                d.headers,
+                d.value,
+            )
             for d in settlement.dead_letters
         ],
         "ON CONFLICT (id) DO NOTHING",
@@ -128,8 +142,20 @@ def park(connector: str, rows: Sequence[ParkedRow]) -> Operation[None]:
         "INSERT INTO parked (connector, lead, pos, part, event_id, round, state, due, progress,"
         " headers, value, time)",
         [
-            (connector, r.lead, r.pos, r.part, r.event_id, r.round, r.state, r.due, r.progress,
-             r.headers, r.value, r.time)
+            (
+                connector,
+                r.lead,
+                r.pos,
+                r.part,
+                r.event_id,
+                r.round,
+                r.state,
+                r.due,
+                r.progress,
+                r.headers,
+                r.value,
+                r.time,
+            )
             for r in rows
         ],
         "ON CONFLICT (connector, lead, pos) DO UPDATE SET round = excluded.round,"
@@ -154,6 +180,15 @@ def frontiers(consumer: str, topic: str) -> Operation[dict[int, FrontierRow]]:
         (consumer, topic),
     )
     return {part: FrontierRow(part, base, settled) for part, base, settled in rows}
+
+
+def begin(consumer: str, topic: str, bases: Mapping[int, int]) -> Operation[None]:
+    """Write down where a consumer begins, in the partitions where it was never seen."""
+    yield InsertMany(
+        "INSERT INTO frontiers (consumer, topic, part, base, settled)",
+        [(consumer, topic, part, base, "") for part, base in bases.items()],
+        "ON CONFLICT (consumer, topic, part) DO NOTHING",
+    )
 
 
 def lowest(topic: str) -> Operation[dict[int, int]]:

@@ -188,3 +188,19 @@ def test_a_condition_that_can_not_be_evaluated_is_no_match_and_told_once(
     assert routes.decide(UPDATE).matched == ("b",)
     assert routes.decide(UPDATE).matched == ("b",)
     assert told == [("a", reason)]
+
+
+def test_a_value_that_cel_has_no_room_for_spoils_only_conditions_about_it() -> None:
+    """Half of a surrogate pair among the attributes; the other routes go on."""
+    told: list[tuple[str, str]] = []
+    routes = Routes(
+        [
+            route("a", "one", when="has(attributes.Rooms)"),
+            route("b", "two", when="dialect == 'noojee'"),
+        ],
+        ["default"],
+        lambda name, message: told.append((name, message)),
+    )
+    update = replace(UPDATE, attributes=Attributes(patch={"Rooms": "\ud800"}))
+    assert routes.decide(update).matched == ("b",)
+    assert told == [("a", "it could not be evaluated (ValueError)")]

@@ -101,6 +101,15 @@ def test_a_named_phone_leaves_the_other_roles_to_the_rest() -> None:
     assert update.changes == {"phones.secondary": Set("1"), "phones.primary": Set("2")}
 
 
+def test_of_two_names_for_one_field_the_first_counts() -> None:
+    """The other stays under its own name."""
+    update = asked(
+        {"Phone": "1", "Name": "A", "NAME": "B", "njDisposition": "C", "njDispositon": "D"}
+    )
+    assert (update.changes["full_name"], update.changes["disposition"]) == (Set("A"), Set("C"))
+    assert update.attributes.patch == {"NAME": "B", "njDispositon": "D"}
+
+
 def test_an_empty_value_clears_and_a_number_keeps_its_form() -> None:
     """A JSON number becomes text, and remembers that it was one."""
     update = asked({"Phone": 383218199, "City": "", "Email": None, "PostCode": 3064})

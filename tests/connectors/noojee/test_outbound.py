@@ -123,15 +123,15 @@ def test_an_id_without_an_allocation_gets_the_configured_one() -> None:
 
 def test_an_id_with_no_allocation_at_all_is_refused_without_a_request() -> None:
     """Only this lead's link is wrong, so the connector goes on."""
-    requests, refused = attempt(connector(), delivery(lead=PLAIN_ID))
-    assert requests == []
-    assert isinstance(refused, Refused)
-    assert refused.code is Code.SCOPE_INVALID_ALLOCATION
+    said = "the lead's id names no allocation, and allocation_id is not configured"
+    expected = Refused(Code.SCOPE_INVALID_ALLOCATION, said)
+    assert attempt(connector(), delivery(lead=PLAIN_ID)) == ([], expected)
 
 
 def test_another_leads_place_is_not_taken_from_the_call() -> None:
     """What a call says of place is about its own lead's id."""
-    given = as_event(asked())
+    query = {"fCampaignId": "5", "fAllocationId": "38", "njExternalLeadId": "9856"}
+    given = as_event(asked(query=query))
     other = LeadId("noojee-other", "77", (("allocation_id", "9"),))
     requests, _ = attempt(connector(campaign_id=3), delivery(given, other), OK)
     assert requests[0].url.split("?")[1] == (

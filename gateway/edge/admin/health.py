@@ -1,0 +1,42 @@
+"""Is the process able to do its work?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.clock import Clock
+from gateway.database.port import DatabaseUnavailable, Urgency
+from gateway.store import standing
+from gateway.store.port import Store
+
+WITHIN = 2.0
+"""Seconds a write may take before nothing can be promised any more."""
+
+
+class Health:
+    """Readiness is a real write with a full flush; a vendor that is down doesn't touch it."""
+
+    def __init__(self, store: Store, clock: Clock, serving: Callable[[], bool]) -> None:
+        """`serving` says whether the process takes calls: not while it drains."""
+        self._store, self._clock, self._serving = store, clock, serving
+        self._probe: asyncio.Task[str | None] | None = None
+
+    async def why_not(self) -> str | None:
+        """Why calls can't be accepted now; None where they can. However many ask, one write at
+        a time is under way."""
+        if not self._serving():
+            return "the server is not taking calls: it starts or drains"
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._write())
+        probe = self._probe
+        await asyncio.wait((probe,), timeout=WITHIN)
+        return probe.result() if probe.done() else f"a write takes longer than {WITHIN:g} s"
+
+    async def _write(self) -> str | None:
+        now = int(self._clock.now())
+        try:
+            await self._store.run(lambda: standing.probe(now), Urgency.FIRST)
+        except DatabaseUnavailable as error:
+            return f"an append can't be made durable: {error}"
+        return None

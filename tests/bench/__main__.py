@@ -1,0 +1,88 @@
+"""`python -m tests.bench [ROW…] [--runs N]`: every row of the figures to reach, or some."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from tests.bench import rows
+from tests.bench.inside import OTHER
+
+Row = Callable[[rows.Bare], Awaitable[dict[str, float]]]
+RATE = 700.0
+"""Updates a second for the isolation row: well inside what two connectors can do."""
+
+FLOORS = {
+    "accepted": "ratio floor 0.40, aim 0.60 of the bare echo",
+    "deliveries": "ratio floor 0.50, aim 0.75 of the bare client",
+    "end_to_end": "ratio floor 0.40, aim 0.55 of both bare programs in turn",
+    "latency": "floor 15 / 60 ms, aim 6 / 20 ms, at half of the end-to-end rate",
+    "isolation": "ratio floor 1.3, aim 1.1",
+    "memory": "floor 100 MB, aim 40 MB",
+    "ready": "floor 2 s, aim 1 s",
+}
+
+
+async def measure(names: list[str], runs: int) -> None:
+    """Print each row's figures, run by run and their median."""
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    bares = []
+    for _ in range(runs):
+        base = await rows.bare()
+        bares.append({"echo/s": base.echo, "client/s": base.client})
+        for name in names:
+            if name == "memory" and found[name]:
+                continue
+            found[name].append(await _row(name, base, found))
+            _print(f"  {name}", found[name][-1])
+    _print("bare programs (median)", rows.median(bares))
+    for name in names:
+        _print(f"{name} (median of {len(found[name])}; {FLOORS[name]})", rows.median(found[name]))
+
+
+async def _row(
+    name: str, base: rows.Bare, found: dict[str, list[dict[str, float]]]
+) -> dict[str, float]:
+    match name:
+        case "accepted":
+            return await rows.accepted(base)
+        case "deliveries":
+            return await rows.deliveries(base)
+        case "end_to_end":
+            return await rows.end_to_end(base)
+        case "latency":
+            known = found.get("end_to_end") or [await rows.end_to_end(base)]
+            return await rows.latency(known[-1]["events/s"] / 2)
+        case "isolation":
+            return await rows.isolation(RATE)
+        case "memory":
+            return await rows.memory()
+        case _:
+            return await rows.ready()
+
+
+def _print(title: str, figures: dict[str, float]) -> None:
+    told = "  ".join(f"{name} {value:,.3g}" if value < 100 else f"{name} {value:,.0f}"
+                     for name, value in figures.items())
+    sys.stdout.write(f"{title}: {told}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("rows", nargs="*", choices=[[], *FLOORS], default=[])
+    parser.add_argument("--runs", type=int, default=5)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {OTHER})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(measure(given.rows or list(FLOORS), given.runs))
+
+
+if __name__ == "__main__":
+    main()

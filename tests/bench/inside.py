@@ -1,0 +1,122 @@
+"""leadwire as a child process on its own core, as an operator would start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CORE, OTHER = 0, 1
+"""The core of what is measured, and that of everything else."""
+CONFIG = """
+server: {{host: 127.0.0.1, port: {port}}}
+admin: {{port: {admin}}}
+log: {{url: "sqlite:{folder}/leadwire.db"}}
+store: {{url: "sqlite:{folder}/leadwire.db"}}
+logging: {{level: {level}}}
+tenants:
+  default:
+    region: US
+    credentials:
+      - {{dialect: noojee, system: crm, api_key: in-key, answer: accepted}}
+connectors:
+{connectors}
+routes:
+  - {{name: everything, connectors: [{names}], authority: {{default: {first}}}}}
+"""
+CONNECTOR = (
+    "  {name}: {{vendor: pollybot, api: gen1, system: crm, token: sk-out, limits: [], "
+    'concurrency: 64, start: beginning, base_url: "http://127.0.0.1:{port}"}}'
+)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Child:
+    """A process pinned to the measured core."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    started: float
+    """Seconds from start to listening."""
+
+    @property
+    def memory(self) -> float:
+        """Resident MB."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    async def stop(self) -> None:
+        """End it by SIGTERM, as an operator would; by SIGKILL if that doesn't help."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self.process.wait(), 30)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+
+
+async def start(arguments: list[str], port: int, *, wait: bool = True) -> Child:
+    """Run `python -m …` on the measured core and wait until its port listens."""
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *arguments,
+        stderr=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
+    )
+    async with asyncio.timeout(30):
+        while wait and not await listens(port):
+            await asyncio.sleep(0.01)
+    return Child(process, port, time.perf_counter() - began)
+
+
+async def listens(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def leadwire(
+    folder: Path, backends: dict[str, int], roles: str = "", level: str = "info"
+) -> Child:
+    """A server with one connector per backend port, over a database in `folder`."""
+    port, admin = free_port(), free_port()
+    lines = [CONNECTOR.format(name=name, port=where) for name, where in backends.items()]
+    config = folder / "leadwire.yaml"
+    config.write_text(
+        CONFIG.format(
+            port=port,
+            admin=admin,
+            folder=folder,
+            level=level,
+            connectors="\n".join(lines),
+            names=", ".join(backends),
+            first=next(iter(backends)),
+        ),
+        encoding="utf-8",
+    )
+    arguments = ["gateway", "serve", "--config", str(config)]
+    if roles:
+        arguments += ["--roles", roles]
+    door = "gateway" in roles or not roles
+    return await start(arguments, port, wait=door)

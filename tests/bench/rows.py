@@ -1,0 +1,210 @@
+"""What is measured, row by row, as ratios to bare programs in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.inside import CORE, Child, free_port, leadwire, start
+from tests.bench.outside import Backend, Load, arrival, noojee_call
+from tests.bench.prefill import prefill
+
+CALLS = 30_000
+DELIVERIES = 50_000
+LEADS = 5_000
+CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Bare:
+    """What the bare programs did in this run, calls a second."""
+
+    echo: float
+    client: float
+
+    @property
+    def both(self) -> float:
+        """One core doing both, one after the other."""
+        return 1 / (1 / self.echo + 1 / self.client)
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder for a database, on a real disk."""
+    with tempfile.TemporaryDirectory(prefix="leadwire-bench-") as name:
+        yield Path(name)
+
+
+async def bare() -> Bare:
+    """Measure the bare programs."""
+    port = free_port()
+    echo = await start(["tests.bench.bare", "echo", str(port)], port)
+    try:
+        rate = await Load(noojee_call(LEADS)).saturate(port, CONNECTIONS, CALLS)
+    finally:
+        await echo.stop()
+    backend = Backend()
+    server, where = await backend.serve()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.bare", "post", str(where), str(CALLS),
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
+    )
+    told, _ = await process.communicate()
+    server.close()
+    return Bare(rate, float(told))
+
+
+async def accepted(base: Bare) -> dict[str, float]:
+    """Calls answered when safe, gateway role alone."""
+    with folder() as place:
+        child = await leadwire(place, {"crm": free_port()}, "gateway")
+        try:
+            load = Load(noojee_call(LEADS))
+            await load.saturate(child.port, CONNECTIONS, 2_000)
+            rate = await load.saturate(child.port, CONNECTIONS, CALLS)
+        finally:
+            await child.stop()
+        _expect(load.refused == 0, f"{load.refused} calls were refused")
+    return {"calls/s": rate, "ratio": rate / base.echo}
+
+
+async def deliveries(base: Bare) -> dict[str, float]:
+    """One connector working off a backlog, connectors role alone."""
+    with folder() as place:
+        await prefill(place, DELIVERIES, LEADS, ("crm",))
+        backend = Backend()
+        server, port = await backend.serve()
+        child = await leadwire(place, {"crm": port}, "connectors")
+        try:
+            await arrival(backend, DELIVERIES, 120)
+        finally:
+            await child.stop()
+            server.close()
+        rate = DELIVERIES / (backend.last - backend.first)
+    return {"deliveries/s": rate, "ratio": rate / base.client}
+
+
+async def end_to_end(base: Bare) -> dict[str, float]:
+    """Accept to settled at one vendor, all roles in one process on one core."""
+    with folder() as place:
+        backend = Backend()
+        server, port = await backend.serve()
+        child = await leadwire(place, {"crm": port})
+        try:
+            load = Load(noojee_call(LEADS))
+            await load.saturate(child.port, CONNECTIONS, CALLS)
+            await arrival(backend, CALLS, 120)
+            began = min(load.sent.values())
+        finally:
+            await child.stop()
+            server.close()
+        rate = CALLS / (backend.last - began)
+    return {"events/s": rate, "ratio": rate / base.both}
+
+
+async def latency(rate: float) -> dict[str, float]:
+    """Accept to the vendor's 2xx, in milliseconds, at an even rate."""
+    with folder() as place:
+        backend = Backend()
+        server, port = await backend.serve()
+        child = await leadwire(place, {"crm": port})
+        try:
+            load = Load(noojee_call(LEADS))
+            await load.steadily(child.port, rate, 2.0)
+            first = load.next
+            await load.steadily(child.port, rate, 8.0)
+            await arrival(backend, load.next, 60)
+        finally:
+            await child.stop()
+            server.close()
+        took = _ages(load, backend, first)
+    return {"at/s": rate, "p50 ms": _at(took, 0.50), "p99 ms": _at(took, 0.99)}
+
+
+async def isolation(rate: float) -> dict[str, float]:
+    """Another connector's p99 while one vendor is dead and one lead is poisoned, by that
+    without."""
+    calm = await _isolated(rate, dead=False)
+    storm = await _isolated(rate, dead=True)
+    return {"p99 ms without": calm, "p99 ms with": storm, "ratio": storm / calm}
+
+
+async def _isolated(rate: float, *, dead: bool) -> float:
+    with folder() as place:
+        good, other = Backend(), Backend()
+        server, port = await good.serve()
+        beside, beside_port = await other.serve()
+        if dead:
+            beside.close()
+            good.refuse = b"/api/v1/leads/7 "
+        child = await leadwire(place, {"crm": port, "other": beside_port})
+        try:
+            load = Load(noojee_call(500))
+            await load.steadily(child.port, rate, 3.0)
+            first = load.next
+            await load.steadily(child.port, rate, 10.0)
+            wanted = load.next - (load.next // 500 + 1 if dead else 0)
+            await arrival(good, wanted, 60)
+        finally:
+            await child.stop()
+            server.close()
+            beside.close()
+        return _at(_ages(load, good, first), 0.99)
+
+
+async def memory() -> dict[str, float]:
+    """Resident MB while working off 1,000,000 events, less that with 1,000."""
+    small, large = await _memory(1_000), await _memory(1_000_000)
+    return {"1,000 MB": small, "1,000,000 MB": large, "difference MB": large - small}
+
+
+async def _memory(count: int) -> float:
+    with folder() as place:
+        await prefill(place, count, LEADS, ("crm",))
+        backend = Backend()
+        server, port = await backend.serve()
+        child = await leadwire(place, {"crm": port}, "connectors,ledger")
+        try:
+            await arrival(backend, min(count, 60_000), 120)
+            return child.memory
+        finally:
+            await child.stop()
+            server.close()
+
+
+async def ready() -> dict[str, float]:
+    """Start to ready, embedded, all roles."""
+    with folder() as place:
+        child: Child = await leadwire(place, {"crm": free_port()})
+        await child.stop()
+    return {"seconds": child.started}
+
+
+def _ages(load: Load, backend: Backend, first: int) -> list[float]:
+    return sorted(
+        1000 * (at - load.sent[number])
+        for number, at in backend.arrived.items()
+        if number >= first
+    )
+
+
+def _at(ordered: list[float], part: float) -> float:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise RuntimeError(otherwise)
+
+
+def median(runs: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each figure over runs."""
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
