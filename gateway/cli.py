@@ -10,10 +10,21 @@ from collections.abc import Sequence
 
 import typer
 
-from gateway.commands import config, sandbox, serve, spec
+from gateway.commands import (
+    config,
+    connectors,
+    dead_letters,
+    demo,
+    events,
+    leads,
+    sandbox,
+    serve,
+    spec,
+    status,
+)
 from gateway.settings import SettingsError
 
-COMMANDS = (serve, sandbox, config, spec)
+COMMANDS = (serve, demo, sandbox, config, events, status, leads, dead_letters, connectors, spec)
 """Modules with `register(app)`, in the order of the help."""
 
 

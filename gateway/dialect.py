@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
@@ -31,8 +31,7 @@ class Route:
     operation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An inbound call, before its body is read."""
 
     method: str
@@ -74,8 +73,7 @@ class QuotaState:
     """Length of the window in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer in the vendor's shape."""
 
     status: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -65,7 +65,7 @@ class Server:
         """Open log and store, start the roles, listen. Raises ForeignDatabase, NewerStore,
         DatabaseUnavailable, OSError."""
         self.metrics.build_info(__version__).set(1)
-        self.storage = await wiring.open_storage(self._settings, self._clock)
+        self.storage = await wiring.open_storage(self._settings, self._clock, self.metrics)
         self._stack.push_async_callback(self.storage.close)
         self.links = Links(self.storage.store)
         await self.links.refresh()

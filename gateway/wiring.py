@@ -59,7 +59,7 @@ class Storage:
         await self.database.close()
 
 
-async def open_storage(settings: Settings, clock: Clock) -> Storage:
+async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> Storage:
     """Open the embedded log and store. Raises ForeignDatabase, NewerStore,
     DatabaseUnavailable."""
     database = SqliteDatabase(settings.log.url.removeprefix("sqlite:"))
@@ -73,7 +73,8 @@ async def open_storage(settings: Settings, clock: Clock) -> Storage:
     except BaseException:
         await database.close()
         raise
-    return Storage(database, log, store, EmbeddedJournal(database, log, clock))
+    flushed = metrics.log_append_seconds().observe
+    return Storage(database, log, store, EmbeddedJournal(database, log, clock, flushed))
 
 
 def process_name() -> str:

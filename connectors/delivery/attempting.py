@@ -4,7 +4,7 @@ weighs the verdicts."""
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from connectors.delivery.breaker import Permit
 from connectors.delivery.connector import (
@@ -49,8 +49,7 @@ _UNSENT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What becomes of one lane's head."""
 
     lane: Lane

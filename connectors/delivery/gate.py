@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from connectors.delivery.breaker import Breaker, Permit
 from connectors.delivery.throttle import Slot, Throttle
@@ -23,8 +23,7 @@ STOPPED_PROBE = 60.0
 """Seconds between deliveries tried by a connector whose settings are wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """Leave to make one attempt."""
 
     breaker: Permit

@@ -9,7 +9,7 @@ answer counted since then was another lead's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from connectors.delivery.backoff import delay
 from connectors.delivery.connector import (
@@ -45,8 +45,7 @@ class Policy:
     skip_unlinked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(NamedTuple):
     """What the engine knows of a delivery when the verdict comes in."""
 
     counted: int

@@ -71,6 +71,8 @@ class Lanes:
         """Updates that must be parked as waiting before they can be loaded."""
         self.held = 0
         """Updates in memory, over all lanes."""
+        self.loads = True
+        """Whether stored updates may be loaded: not while the log may still bring earlier ones."""
 
     def __len__(self) -> int:
         """How many lanes there are."""
@@ -144,6 +146,14 @@ class Lanes:
             lane = self._lanes.get(lead)
             if lane is not None and not lane.busy and lane.due == inf:
                 lane.due = 0.0
+                self._review(lane, now)
+
+    def caught_up(self, now: float) -> None:
+        """The log brings no more updates that come before those in the store."""
+        self.loads = True
+        for lane in list(self._lanes.values()):
+            if lane.stored:
+                lane.wall = lane.spilling
                 self._review(lane, now)
 
     def take(self, most: int) -> list[Lane]:
@@ -252,7 +262,7 @@ class Lanes:
         elif lane.queue:
             lane.busy = True
             self._ready.append(lane)
-        elif lane.stored > lane.spilling and not lane.wall:
+        elif self.loads and lane.stored > lane.spilling and not lane.wall:
             lane.busy = True
             lane.landed = 0
             self.to_load.append(lane)

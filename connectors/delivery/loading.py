@@ -29,6 +29,15 @@ class Loaded:
     """The lane's first row, if it is damaged: nothing is loaded before it is gone."""
 
 
+def reach(connector: str) -> Operation[dict[int, int]]:
+    """The highest place of a parked update in each partition. A log that is read again from below
+    it may bring updates that come first."""
+    rows = yield Query(
+        "SELECT part, MAX(pos) FROM parked WHERE connector = ? GROUP BY part", (connector,)
+    )
+    return dict(rows)
+
+
 def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
     """The lane's first updates that may be tried now; `now` is unix seconds."""
     rows = yield from parked.oldest(connector, lead, BATCH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from connectors.delivery.frontier import Frontier
 from connectors.delivery.queued import Queued
@@ -46,6 +47,10 @@ class Reader:
         if records:
             self._rotate(records[-1].partition)
         return found
+
+    def is_past(self, places: Mapping[int, int]) -> bool:
+        """Whether everything up to these offsets was read, in the partitions that are read."""
+        return all(self._next.get(part, inf) > pos for part, pos in places.items())
 
     def settle(self, part: int, pos: int) -> None:
         """An offset needs no more work."""

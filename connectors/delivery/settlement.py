@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -27,8 +27,7 @@ from gateway.store.fields import APPLIED
 from gateway.store.settling import DeadLetterRow, FieldRow, ParkedRow
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A delivery with its verdict."""
 
     lane: Lane

@@ -24,7 +24,7 @@ from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import Gate
 from connectors.delivery.judgement import Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes
-from connectors.delivery.loading import Loaded, load
+from connectors.delivery.loading import Loaded, load, reach
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
 from connectors.delivery.reader import Reader
@@ -76,6 +76,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._wishes = 0
         self._loading = 0
+        self._reach: dict[int, int] = {}
 
     # --- life -----------------------------------------------------------------------------
 
@@ -85,6 +86,8 @@ class Worker:
         self._wishes = row.wishes
         if row.wish == PAUSED:
             self.gate.shut(PAUSED)
+        self._reach = await self._ports.store.run(lambda: reach(self.plan.name))
+        self.lanes.loads = self.reader.is_past(self._reach)
         await self._look_at_parked()
         self._kick()
         tasks = [self._task(self._send()) for _ in range(self.plan.concurrency)]
@@ -155,6 +158,8 @@ class Worker:
                     lost(self.plan.name, record.partition, record.offset, text, settles=True)
                 )
             self.reader.unreadable.clear()
+        if not self.lanes.loads and self.reader.is_past(self._reach):
+            self.lanes.caught_up(now)
         self._kick()
 
     def _stop_at(self, gap: OffsetOutOfRange) -> None:
@@ -359,6 +364,7 @@ class Worker:
             if self.gate.is_shut(GAP):
                 await self.reader.skip_gap()
                 self.gate.reopen(GAP)
+                self.lanes.caught_up(self._now())
             self.gate.resume()
         await self._look_at_parked()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
@@ -15,12 +13,14 @@ from gateway.commands import printed, reach
 from gateway.commands.configured import DEFAULT, ConfigFile
 from gateway.commands.printed import AsJson
 from gateway.commands.reach import Operator
-from gateway.edge.admin.topics import NAMES, Page
+from gateway.edge.admin.topics import NAMES
 from gateway.eventlog.port import Topic
 from gateway.settings import Settings
 
 PAGE = 200
-BEAT = 0.5
+"""Events asked for at once."""
+BEAT = 0.3
+"""Seconds between looks at a topic that is followed."""
 WIDE = 28
 
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def events(
-    topic: Annotated[Topic, typer.Option(help=f"One of {', '.join(NAMES)}.")] = Topic.UPDATES,
+    topic: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")] = Topic.UPDATES,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="A time (RFC 3339) or an age (1h).")
     ] = None,
@@ -40,22 +40,71 @@ def events(
     config: ConfigFile = DEFAULT,
 ) -> None:
     """Print the events of a topic, oldest first; with --json one CloudEvent a line."""
-    wanted = _Wanted(topic, since, limit, follow, as_json)
+    printing = Printing(topic, since, limit, as_json=as_json)
+
+    async def work(settings: Settings) -> None:
+        await printing.run(settings, SystemClock(), follow=follow)
+
     try:
-        done = reach.run(config, lambda operator, _: wanted.show(operator))
-        if follow and not done:
-            typer.echo("leadwire: no server runs; waiting for one", err=True)
-        while follow and not done:
-            done = reach.run(config, lambda _, settings: wanted.resume(settings, SystemClock()))
+        reach.carry_out(config, work)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
 
-class _Wanted:
-    """What was asked, and how much of it is printed."""
+class Printing:
+    """Prints a topic page by page, and remembers how far it is."""
 
-    def __init__(
-        self, topic: str, since: str | None, limit: int | None, follow: bool, as_json: bool
-    ) -> None:
+    def __init__(self, topic: str, since: str | None, limit: int | None, *, as_json: bool) -> None:
+        """Nothing printed yet."""
         self._query = {"topic": str(topic)} | ({} if since is None else {"since": since})
-        self._left, self._follow, self._as_json = limit, follow, as_json
+        self._left, self._as_json = limit, as_json
+
+    async def run(self, settings: Settings, clock: Clock, *, follow: bool) -> None:
+        """Print what there is; following, whatever comes as well. With no server running the
+        files are not kept open: one that starts needs them. Raises Failed."""
+        while True:
+            async with reach.reached(settings, clock) as operator:
+                await self._drain(operator)
+                while follow and operator.live and self._left != 0:
+                    await clock.sleep(BEAT)
+                    await self._drain(operator)
+            if not follow or self._left == 0:
+                return
+            typer.echo("leadwire: no server runs; waiting for one", err=True)
+            await reach.server_up(settings, clock)
+
+    async def _drain(self, operator: Operator) -> None:
+        """Print until the topic has no more. Raises Failed."""
+        while self._left != 0:
+            limit = PAGE if self._left is None else min(PAGE, self._left)
+            page = await operator.events({**self._query, "limit": str(limit)})
+            self._query.pop("since", None)
+            self._query["position"] = page.position
+            if self._left is not None:
+                self._left -= len(page.lines)
+            for text in page.lines:
+                sys.stdout.buffer.write((text if self._as_json else shown(text)) + b"\n")
+            sys.stdout.buffer.flush()
+            if len(page.lines) < limit:
+                return
+
+
+def shown(text: bytes) -> bytes:
+    """A CloudEvent in at most 80 columns: when, what, and the id to ask on with."""
+    event = orjson.loads(text)
+    what, id = _what(event)
+    if len(what) > WIDE:
+        what = what[: WIDE - 1] + "…"
+    return f"{printed.when(event.get('time')):<14} {what:<{WIDE}} {id}".encode()
+
+
+def _what(event: dict[str, Any]) -> tuple[str, str]:
+    """In a few words, and the id of the update; of a dead letter its own."""
+    kind, data = event["type"].removeprefix("io.leadwire."), event["data"]
+    if kind.startswith("trigger."):
+        return f"{data['kind']} {data['connector']}", data["event_id"]
+    if "origin" in data:
+        return f"{data['origin']['dialect']} > {event.get('connectors', 'unrouted')}", event["id"]
+    id = event["id"] if "event" in data else data["event_id"]
+    word = data["kind"] if data["code"] == "ok" else data["code"]
+    return f"{data['connector']} {word}", id

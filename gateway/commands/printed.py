@@ -9,7 +9,6 @@ from typing import Annotated, TypeAlias
 
 import orjson
 import typer
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -32,7 +31,7 @@ def line(text: str = "") -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Rows under their columns; long cells are folded, so that nothing is lost."""
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:

@@ -4,8 +4,8 @@ same configuration; with no server running, by opening log and store itself."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -26,6 +26,7 @@ from gateway.edge.admin.topics import Page
 from gateway.eventlog.port import LogUnavailable
 from gateway.ledger.projector import Projector
 from gateway.lines import configure
+from gateway.metrics import Metrics
 from gateway.model.json import JsonValue
 from gateway.settings import Settings
 from gateway.settings.model import AdminSettings, LoggingSettings
@@ -39,6 +40,7 @@ NOTHING: Mapping[str, str] = {}
 ANSWER_BYTES = 512 << 20
 WITHIN = 120.0
 """Seconds for one request: an import of many leads is one."""
+LOOK_EVERY = 1.0
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - what to dial for them
 
 
@@ -139,17 +141,23 @@ class Local:
             return await topics.page(self.parts, asked)
 
 
-def run(config: Path, work: Callable[[Operator, Settings], Awaitable[T]]) -> T:
-    """Do a command's work; what can't be done goes to stderr and ends the program."""
-    settings = configured(config)
-    configure(LoggingSettings(level="warning"))
+def run(config: Path, work: Callable[[Operator], Awaitable[T]]) -> T:
+    """Do a command's work with what it reaches; what can't be done goes to stderr and ends the
+    program."""
 
-    async def whole() -> T:
+    async def whole(settings: Settings) -> T:
         async with reached(settings, SystemClock()) as operator:
-            return await work(operator, settings)
+            return await work(operator)
 
+    return carry_out(config, whole)
+
+
+def carry_out(config: Path, work: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
+    """As `run`, for a command that reaches by itself."""
+    settings = configured(config)
+    configure(LoggingSettings(level="warning"), SystemClock())
     try:
-        return asyncio.run(whole())
+        return asyncio.run(work(settings))
     except Failed as failed:
         typer.echo(f"leadwire: {failed}", err=True)
         raise typer.Exit(failed.code) from None
@@ -170,6 +178,17 @@ async def reached(settings: Settings, clock: Clock) -> AsyncIterator[Operator]:
         await client.close()
 
 
+async def server_up(settings: Settings, clock: Clock) -> None:
+    """Wait until a server answers. Raises Failed."""
+    client = AiohttpClient(1)
+    try:
+        remote = Remote(client, admin_url(settings.admin), ())
+        while not await answers(remote):
+            await clock.sleep(LOOK_EVERY)
+    finally:
+        await client.close()
+
+
 async def answers(remote: Remote) -> bool:
     """Whether a server is there. Raises Failed where one is and does not answer."""
     reply = await remote.client.send(HttpRequest("GET", f"{remote.url}/healthz", timeout=10.0))
@@ -183,7 +202,7 @@ async def answers(remote: Remote) -> bool:
 @asynccontextmanager
 async def _opened(settings: Settings, clock: Clock, url: str) -> AsyncIterator[Local]:
     try:
-        storage = await wiring.open_storage(settings, clock)
+        storage = await wiring.open_storage(settings, clock, Metrics())
     except (ForeignDatabase, NewerStore, DatabaseUnavailable, OSError) as error:
         raise Failed(f"no server answers at {url}, and {error}") from error
     try:
@@ -209,15 +228,13 @@ def _headers(settings: AdminSettings) -> tuple[tuple[str, str], ...]:
     return (("Authorization", f"Bearer {settings.token.get_secret_value()}"),)
 
 
-class _refusing:
+@contextmanager
+def _refusing() -> Iterator[None]:
     """Turns a refusal into a failure of the command."""
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Refused):
-            raise _told(error.status, error.detail) from None
+    try:
+        yield
+    except Refused as refused:
+        raise _told(refused.status, refused.detail) from None
 
 
 def _failure(reply: HttpResponse, url: str) -> Failed:

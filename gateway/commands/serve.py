@@ -37,7 +37,7 @@ def serve(
     if unknown or not chosen:
         raise typer.BadParameter(f"roles are {', '.join(ROLES)}, not {', '.join(unknown)}")
     settings = configured(config)
-    configure(settings.logging)
+    configure(settings.logging, SystemClock())
     with asyncio.Runner(loop_factory=_loop) as runner:
         failure = runner.run(run(settings, chosen))
     if failure is not None:

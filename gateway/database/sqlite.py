@@ -132,13 +132,15 @@ class SqliteConnection:
 
     def _open(self, *, create: bool) -> sqlite3.Connection:
         """Open the file. An empty one is a new database only where `create`: one that became
-        empty under us is trouble."""
+        empty under us is trouble, and SQLite would delete its WAL."""
+        if not create and not (Path(self.path).exists() and Path(self.path).stat().st_size):
+            raise DatabaseUnavailable(f"{self.path} is gone")
         try:
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
         try:
-            self._prepare(db, create=create)
+            self._prepare(db)
         except sqlite3.OperationalError as error:
             db.close()
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
@@ -150,10 +152,11 @@ class SqliteConnection:
             raise
         return db
 
-    def _prepare(self, db: sqlite3.Connection, *, create: bool) -> None:
+    def _prepare(self, db: sqlite3.Connection) -> None:
         if db.execute("PRAGMA page_count").fetchone()[0] == 0:
-            if not create:
-                raise DatabaseUnavailable(f"{self.path} is gone")
+            # SQLite takes a file that is shorter than its header for an empty one.
+            if Path(self.path).stat().st_size:
+                raise ForeignDatabase(f"{self.path} is no database")
             db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         elif db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:

@@ -87,6 +87,8 @@ class Door:
         if length is not None and length > limit:
             return TooLarge(limit)
         try:
+            if request.content.is_eof():
+                return await request.read()
             async with asyncio.timeout(self._settings.body_within):
                 return await request.read()
         except web.HTTPRequestEntityTooLarge:
@@ -127,11 +129,10 @@ class Door:
 
 
 def _call(request: web.Request, operation: str) -> Call:
-    headers = {name.lower(): value for name, value in request.headers.items()}
     query = tuple(request.query.items()) if request.query_string else ()
     match = request.match_info
     return Call(
-        request.method, request.path, operation, dict(match) if match else {}, query, headers
+        request.method, request.path, operation, match, query, request.headers
     )
 
 

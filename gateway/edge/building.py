@@ -13,6 +13,7 @@ from gateway.eventlog.port import NewRecord, Topic, partition_of
 from gateway.model.changes import Changes
 from gateway.model.codec import update_headers, update_value
 from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from gateway.model.making import make_origin, make_update
 from gateway.routes import Routes
 from gateway.store.links import Links
 
@@ -63,7 +64,7 @@ class Builder:
         events = []
         waits = False
         for update in updates:
-            origin = Origin(
+            origin = make_origin(
                 dialect, call.operation, caller.system, batch, update.scope, update.names
             )
             draft = await self._draft(caller, update, origin)
@@ -71,7 +72,7 @@ class Builder:
             waited = wait and decision.authority is not None
             waits = waits or waited
             events.append(
-                LeadUpdate(
+                make_update(
                     str(uuid_utils.uuid7()), time, caller.tenant, draft.lead_key, draft.ids,
                     update.changes, update.attributes, update.triggers, draft.origin,
                     decision.connectors, decision.authority, decision.followers,

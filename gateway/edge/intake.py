@@ -30,8 +30,8 @@ from gateway.dialect import (
     UpdateResult,
 )
 from gateway.edge.building import Builder, Built, record_of
-from gateway.edge.credentials import Credentials, Registered
 from gateway.edge.claiming import Claiming
+from gateway.edge.credentials import Credentials, Registered
 from gateway.edge.patience import Patience, Verdicts
 from gateway.edge.reply import Reply
 from gateway.edge.views import Views
@@ -105,14 +105,12 @@ class Intake:
         partitions = self.log.partitions(Topic.UPDATES)
         records = [record_of(event, partitions, visit.now) for event in built.events]
         verdicts = self.patience.expect(built.events) if built.waits else None
-        began = self.clock.monotonic()
         try:
             standing = await self.journal.accept(Entry(records, claim))
         except BaseException:
             if verdicts is not None:
                 verdicts.forget()
             raise
-        self.metrics.log_append_seconds().observe(self.clock.monotonic() - began)
         match standing:
             case Fresh():
                 self.metrics.events_accepted(visit.dialect.name).inc(len(built.events))

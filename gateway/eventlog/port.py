@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 Headers = tuple[tuple[str, str], ...]
@@ -31,8 +31,7 @@ def partition_of(key: str, partitions: int) -> int:
     return crc32(key.encode()) % partitions
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(NamedTuple):
     """A record to append."""
 
     topic: Topic
@@ -45,8 +44,7 @@ class NewRecord:
     """Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record in the log."""
 
     topic: Topic

@@ -7,7 +7,7 @@ its cost is shared by all that wait, and no call waits for more than two.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.clock import Clock
 from gateway.database.port import Database, DatabaseUnavailable, Operation, Urgency
@@ -26,8 +26,15 @@ _FRESH = Fresh()
 class EmbeddedJournal:
     """The Journal port over the embedded log and its database."""
 
-    def __init__(self, database: Database, log: SqliteLog, clock: Clock) -> None:
-        """`log` must live in `database`."""
+    def __init__(
+        self,
+        database: Database,
+        log: SqliteLog,
+        clock: Clock,
+        flushed: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`log` must live in `database`; `flushed` hears how many seconds each flush took."""
+        self._flushed = flushed
         self._database = database
         self._log = log
         self._clock = clock
@@ -69,7 +76,7 @@ class EmbeddedJournal:
 
     async def _flush_one(self, batch: list[tuple[Entry, asyncio.Future[Standing]]]) -> None:
         entries = [entry for entry, _ in batch]
-        now = self._clock.now()
+        now, began = self._clock.now(), self._clock.monotonic()
         try:
             standings, records, offsets = await self._database.run(
                 lambda: self._accept(entries, now), Urgency.FIRST
@@ -85,6 +92,7 @@ class EmbeddedJournal:
             await self._flush_one(batch[:middle])
             await self._flush_one(batch[middle:])
             return
+        self._flushed(self._clock.monotonic() - began)
         self._log.appended(records, offsets)
         for (_, future), standing in zip(batch, standings, strict=True):
             if not future.done():

@@ -12,22 +12,25 @@ Writers raise TypeError for a value that JSON in a log can't hold (an integer ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, make_dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import orjson
 
-from gateway.model.changes import CLEAR, KEEP, Change, Set, change_to_json
+from gateway.model.changes import CLEAR, KEEP, Change, change_to_json
 from gateway.model.codes import Code
 from gateway.model.event import (
     UPDATE_REQUESTED,
-    Attributes,
     Followers,
-    LeadId,
     LeadUpdate,
-    Origin,
-    TriggerWishes,
+)
+from gateway.model.making import (
+    make_attributes,
+    make_id,
+    make_origin,
+    make_set,
+    make_update,
+    make_wishes,
 )
 from gateway.model.outcome import Attempt, Kind, Outcome, Result
 from gateway.model.trigger import Trigger, TriggerKind
@@ -45,26 +48,6 @@ _MODES: Mapping[str, Literal["merge", "replace"]] = {"merge": "merge", "replace"
 _FIRST = ("specversion", "id", "type", "source", "subject", "time")
 _FOREIGN = (ValueError, KeyError, TypeError, AttributeError)
 """What reading a record of another shape runs into."""
-
-
-def _maker(kind: type[T]) -> Callable[..., T]:
-    """Make a frozen dataclass from all its fields in order, at a third of the cost: its own
-    constructor goes through `object.__setattr__` for each field. So a twin without the seal is
-    filled, and then becomes the real thing."""
-
-    def seal(self: object) -> None:
-        self.__class__ = kind
-
-    named = [(field.name, field.type) for field in fields(kind)]  # type: ignore[arg-type]  # T is one
-    return make_dataclass(kind.__name__, named, slots=True, namespace={"__post_init__": seal})
-
-
-_make_update = _maker(LeadUpdate)
-_make_id = _maker(LeadId)
-_make_set = _maker(Set)
-_make_attributes = _maker(Attributes)
-_make_wishes = _maker(TriggerWishes)
-_make_origin = _maker(Origin)
 
 
 # --- updates ------------------------------------------------------------------------------
@@ -142,26 +125,26 @@ def _update(ce: Mapping[str, str], data: Any) -> LeadUpdate:
     _expect(ce, UPDATE_REQUESTED)
     connectors = ce.get("ce_connectors")
     attributes, triggers, origin = data["attributes"], data["triggers"], data["origin"]
-    return _make_update(
+    return make_update(
         ce["ce_id"],
         ce["ce_time"],
         ce["ce_tenant"],
         ce["ce_subject"],
         tuple(
             [
-                _make_id(known["system"], known["id"], tuple(sorted(known["scope"].items())))
+                make_id(known["system"], known["id"], tuple(sorted(known["scope"].items())))
                 for known in data["lead"]["ids"]
             ]
         ),
         {
-            name: _make_set(body["value"], body.get("e164"), body.get("raw"))
+            name: make_set(body["value"], body.get("e164"), body.get("raw"))
             if body["op"] == "set"
             else _UNSET[body["op"]]
             for name, body in data["changes"].items()
         },
-        _make_attributes(_MODES[attributes["mode"]], attributes["patch"]),
-        _make_wishes(triggers["post_updated_lead"], triggers["disposition_actions"]),
-        _make_origin(
+        make_attributes(_MODES[attributes["mode"]], attributes["patch"]),
+        make_wishes(triggers["post_updated_lead"], triggers["disposition_actions"]),
+        make_origin(
             origin["dialect"],
             origin["operation"],
             origin.get("system", ""),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.database.port import InsertMany, Operation, Query
 from gateway.store import leases
 
 
-@dataclass(frozen=True, slots=True)
-class FrontierRow:
+class FrontierRow(NamedTuple):
     """Where a consumer stands in one partition."""
 
     part: int
@@ -20,8 +20,7 @@ class FrontierRow:
     """Bitmap, as hexadecimal, of what is settled from `base` on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParkedRow:
+class ParkedRow(NamedTuple):
     """An update that waits in the store."""
 
     lead: str
@@ -39,8 +38,7 @@ class ParkedRow:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRow:
+class FieldRow(NamedTuple):
     """The value an applied update gave a field."""
 
     tenant: str
@@ -51,8 +49,7 @@ class FieldRow:
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterRow:
+class DeadLetterRow(NamedTuple):
     """A condemned delivery."""
 
     id: str
@@ -93,15 +90,15 @@ def settle(settlement: Settlement) -> Operation[None]:
     consumer = settlement.consumer
     yield InsertMany(
         "INSERT INTO frontiers (consumer, topic, part, base, settled)",
-        [(consumer, settlement.topic, f.part, f.base, f.settled) for f in settlement.frontiers],
+        [(consumer, settlement.topic, *row) for row in settlement.frontiers],
         "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base,"
         " settled = excluded.settled",
     )
     yield from _unpark(consumer, settlement.unpark)
     yield from park(consumer, settlement.park)
     yield InsertMany(
-        "INSERT INTO lead_fields (tenant, lead, connector, field, value, pos)",
-        [(f.tenant, f.lead, consumer, f.field, f.value, f.pos) for f in settlement.fields],
+        "INSERT INTO lead_fields (connector, tenant, lead, field, value, pos)",
+        [(consumer, *row) for row in settlement.fields],
         "ON CONFLICT (tenant, lead, connector, field) DO UPDATE SET value = excluded.value,"
         " pos = excluded.pos WHERE lead_fields.pos <= excluded.pos",
     )
@@ -111,27 +108,9 @@ def settle(settlement: Settlement) -> Operation[None]:
         "ON CONFLICT (event_id) DO UPDATE SET applied = excluded.applied",
     )
     yield InsertMany(
-        "INSERT INTO dead_letters (id, connector, lead, tenant, event_id, round, code, time,"
-        " part, pos, state, outcome, headers, value)",
-        [
-            (
-                d.id,
-                consumer,
-                d.lead,
-                d.tenant,
-                d.event_id,
-                d.round,
-                d.code,
-                d.time,
-                d.part,
-                d.pos,
-                "open",
-                d.outcome,
-                d.headers,
-                d.value,
-            )
-            for d in settlement.dead_letters
-        ],
+        "INSERT INTO dead_letters (connector, state, id, lead, tenant, event_id, round, code, time,"
+        " part, pos, outcome, headers, value)",
+        [(consumer, "open", *row) for row in settlement.dead_letters],
         "ON CONFLICT (id) DO NOTHING",
     )
 
@@ -141,23 +120,7 @@ def park(connector: str, rows: Sequence[ParkedRow]) -> Operation[None]:
     yield InsertMany(
         "INSERT INTO parked (connector, lead, pos, part, event_id, round, state, due, progress,"
         " headers, value, time)",
-        [
-            (
-                connector,
-                r.lead,
-                r.pos,
-                r.part,
-                r.event_id,
-                r.round,
-                r.state,
-                r.due,
-                r.progress,
-                r.headers,
-                r.value,
-                r.time,
-            )
-            for r in rows
-        ],
+        [(connector, *row) for row in rows],
         "ON CONFLICT (connector, lead, pos) DO UPDATE SET round = excluded.round,"
         " state = excluded.state, due = excluded.due, progress = excluded.progress",
     )

@@ -5,12 +5,13 @@ connection drops (`ClientSession._request`, aiohttp 3.14), which would break the
 whatever was sent is known, so that is switched off. Redirects, cookies, proxies and netrc from
 the environment are off as well.
 
-What went wrong is told apart by one fact: whether the request had been handed to a connection.
+What went wrong is told apart by whether aiohttp raised it before it had a connection:
 
-    not yet      ConnectFailed   DNS, TCP, TLS, the guard, a bad URL, time out while connecting
-    handed over  AnswerUnknown   reset, disconnected, cut or unreadable answer, time out
+    before  ConnectFailed   DNS, TCP, TLS, the guard, a bad URL, time out while connecting
+    after   AnswerUnknown   reset, disconnected, cut or unreadable answer, time out
 
-So a kept-alive connection that the other side closed just as it was reused is AnswerUnknown.
+So a kept-alive connection that the other side closed just as it was reused is AnswerUnknown, and
+so is whatever aiohttp may come to raise that this file doesn't know.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from functools import lru_cache
 from aiohttp import (
     ClientConnectorError,
     ClientError,
-    ClientHandlerType,
-    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ConnectionTimeoutError,
     DummyCookieJar,
     InvalidURL,
+    NonHttpUrlClientError,
     TCPConnector,
 )
 from yarl import URL
@@ -43,11 +44,17 @@ from gateway.transport.port import (
 )
 
 CONNECT_WITHIN = 5.0
-"""Seconds for TCP and TLS."""
+"""Seconds for DNS, TCP and TLS together."""
 KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
 several vendors stand, closes one (nodejs.org, `server.keepAliveTimeout`)."""
 CHUNK = 65536
+_NEVER_LEFT = (
+    ClientConnectorError,
+    ConnectionTimeoutError,
+    InvalidURL,
+    NonHttpUrlClientError,
+)
 
 
 class AiohttpClient:
@@ -76,12 +83,6 @@ class AiohttpClient:
         """Send once. Raises only for what the network has no part in: ValueError for a header
         that can't be written, RuntimeError after `close`."""
         session = self._session or self._open()
-        handed: list[ClientRequest] = []
-
-        async def note(outgoing: ClientRequest, proceed: ClientHandlerType) -> ClientResponse:
-            handed.append(outgoing)
-            return await proceed(outgoing)
-
         try:
             response = await session.request(
                 request.method,
@@ -90,14 +91,12 @@ class AiohttpClient:
                 data=request.body or None,
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
-                middlewares=(note,),
             )
             body = await self._read(response)
-        except (ClientError, OSError) as error:
-            # `response` is set as soon as the request is written to a connection.
-            if handed and handed[0].response is not None:
-                return AnswerUnknown(_reason(error))
+        except _NEVER_LEFT as error:
             return ConnectFailed(_reason(error))
+        except (ClientError, OSError) as error:
+            return AnswerUnknown(_reason(error))
         return HttpResponse(response.status, _lowered(response), body)
 
     async def close(self) -> None:
@@ -159,7 +158,8 @@ def _url(text: str) -> URL:
 
 @lru_cache(maxsize=64)
 def _timeout(seconds: float) -> ClientTimeout:
-    return ClientTimeout(total=seconds, sock_connect=CONNECT_WITHIN)
+    # Connecting runs out first, so that a time-out in it can be told from one after it.
+    return ClientTimeout(total=seconds, connect=min(CONNECT_WITHIN, 0.95 * seconds))
 
 
 def _lowered(response: ClientResponse) -> Mapping[str, str]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """A request to one absolute URL. Its repr shows neither query, headers nor body."""
 
     method: str
@@ -29,8 +28,7 @@ class HttpRequest:
         return f"HttpRequest({self.method} {self.url.split('?', 1)[0]})"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """An answer."""
 
     status: int

@@ -77,7 +77,11 @@ def free_port() -> int:
     return port
 
 
-QUICK: Document = {"limits": [], "retry": {"first": "20ms", "throttled": "50ms"}}
+QUICK: Document = {
+    "limits": [],
+    "retry": {"first": "20ms", "throttled": "50ms"},
+    "breaker": {"open": "200ms", "max_open": "1s"},
+}
 """A connector that loses no time."""
 
 

@@ -39,7 +39,12 @@ class Admin:
     """What operators reach."""
 
     def __init__(
-        self, parts: Parts, metrics: Metrics, health: Health, gauges: Gauges, going: Callable[[], bool]
+        self,
+        parts: Parts,
+        metrics: Metrics,
+        health: Health,
+        gauges: Gauges,
+        going: Callable[[], bool],
     ) -> None:
         """`going` is false once the server drains: whoever follows a topic is let go."""
         self._parts, self._metrics = parts, metrics

@@ -69,12 +69,21 @@ EVENTS_QUERY = (
 )
 
 UPDATE = Endpoint(
-    "getUpdate", "GET", f"{PREFIX}/updates/{{id}}", "What became of an update.",
-    records.update, told.Update, refusals=(404,),
+    "getUpdate",
+    "GET",
+    f"{PREFIX}/updates/{{id}}",
+    "What became of an update.",
+    records.update,
+    told.Update,
+    refusals=(404,),
 )
 LEAD = Endpoint(
-    "getLead", "GET", f"{PREFIX}/leads/{{system}}/{{id}}", "A lead's ids and newest updates.",
-    records.lead, told.Lead,
+    "getLead",
+    "GET",
+    f"{PREFIX}/leads/{{system}}/{{id}}",
+    "A lead's ids and newest updates.",
+    records.lead,
+    told.Lead,
     query=(
         Parameter("scope", "What narrows the id: `key=value;key=value`."),
         _TENANT,
@@ -83,12 +92,21 @@ LEAD = Endpoint(
     refusals=(404,),
 )
 LINK = Endpoint(
-    "putLinks", "PUT", f"{PREFIX}/leads/links", "Make ids one lead; all or nothing.",
-    records.link, told.Linked, told.LinksWish,
+    "putLinks",
+    "PUT",
+    f"{PREFIX}/leads/links",
+    "Make ids one lead; all or nothing.",
+    records.link,
+    told.Linked,
+    told.LinksWish,
 )
 LETTERS = Endpoint(
-    "listDeadLetters", "GET", f"{PREFIX}/dead-letters", "Dead letters.",
-    letters.listed, told.Letters,
+    "listDeadLetters",
+    "GET",
+    f"{PREFIX}/dead-letters",
+    "Dead letters.",
+    letters.listed,
+    told.Letters,
     query=(
         Parameter("connector", "Of this connector."),
         Parameter("code", "With this outcome code."),
@@ -100,50 +118,111 @@ LETTERS = Endpoint(
     ),
 )
 LETTER = Endpoint(
-    "getDeadLetter", "GET", f"{PREFIX}/dead-letters/{{id}}", "A dead letter with all it holds.",
-    letters.shown, told.LetterStory, refusals=(404,),
+    "getDeadLetter",
+    "GET",
+    f"{PREFIX}/dead-letters/{{id}}",
+    "A dead letter with all it holds.",
+    letters.shown,
+    told.LetterStory,
+    refusals=(404,),
 )
 REDRIVE = Endpoint(
-    "redriveDeadLetters", "POST", f"{PREFIX}/dead-letters/redrive", "Send dead letters again.",
-    letters.redrive, told.Redriven, told.RedriveWish,
+    "redriveDeadLetters",
+    "POST",
+    f"{PREFIX}/dead-letters/redrive",
+    "Send dead letters again.",
+    letters.redrive,
+    told.Redriven,
+    told.RedriveWish,
 )
 DISCARD = Endpoint(
-    "discardDeadLetters", "POST", f"{PREFIX}/dead-letters/discard", "Give up dead letters.",
-    letters.discard, told.Discarded, told.DiscardWish,
+    "discardDeadLetters",
+    "POST",
+    f"{PREFIX}/dead-letters/discard",
+    "Give up dead letters.",
+    letters.discard,
+    told.Discarded,
+    told.DiscardWish,
 )
 RELEASE = Endpoint(
-    "releaseLead", "POST", f"{PREFIX}/dead-letters/release", "End a lead's hold at a connector.",
-    letters.release, told.Released, told.ReleaseWish, refusals=(404,),
+    "releaseLead",
+    "POST",
+    f"{PREFIX}/dead-letters/release",
+    "End a lead's hold at a connector.",
+    letters.release,
+    told.Released,
+    told.ReleaseWish,
+    refusals=(404,),
 )
 CONNECTORS = Endpoint(
-    "listConnectors", "GET", f"{PREFIX}/connectors", "Every connector, and how it is.",
-    consumers.listed, told.Connectors,
+    "listConnectors",
+    "GET",
+    f"{PREFIX}/connectors",
+    "Every connector, and how it is.",
+    consumers.listed,
+    told.Connectors,
 )
 CONNECTOR = Endpoint(
-    "getConnector", "GET", f"{PREFIX}/connectors/{{name}}", "A connector and what it waits for.",
-    consumers.shown, told.ConnectorStory, refusals=(404,),
+    "getConnector",
+    "GET",
+    f"{PREFIX}/connectors/{{name}}",
+    "A connector and what it waits for.",
+    consumers.shown,
+    told.ConnectorStory,
+    refusals=(404,),
 )
 PAUSE = Endpoint(
-    "pauseConnector", "POST", f"{PREFIX}/connectors/{{name}}/pause", "Send nothing any more.",
-    consumers.pause, told.Wished, refusals=(404,),
+    "pauseConnector",
+    "POST",
+    f"{PREFIX}/connectors/{{name}}/pause",
+    "Send nothing any more.",
+    consumers.pause,
+    told.Wished,
+    refusals=(404,),
 )
 RESUME = Endpoint(
-    "resumeConnector", "POST", f"{PREFIX}/connectors/{{name}}/resume",
+    "resumeConnector",
+    "POST",
+    f"{PREFIX}/connectors/{{name}}/resume",
     "Go on after a pause, after settings were mended, past a gap in the log.",
-    consumers.resume, told.Wished, refusals=(404,),
+    consumers.resume,
+    told.Wished,
+    refusals=(404,),
 )
 SEEK = Endpoint(
-    "seekConnector", "POST", f"{PREFIX}/connectors/{{name}}/seek", "Move a connector's frontier.",
-    consumers.seek, told.Sought, told.SeekWish, refusals=(404,),
+    "seekConnector",
+    "POST",
+    f"{PREFIX}/connectors/{{name}}/seek",
+    "Move a connector's frontier.",
+    consumers.seek,
+    told.Sought,
+    told.SeekWish,
+    refusals=(404,),
 )
 FORGET = Endpoint(
-    "forgetConnector", "DELETE", f"{PREFIX}/connectors/{{name}}",
+    "forgetConnector",
+    "DELETE",
+    f"{PREFIX}/connectors/{{name}}",
     "Forget a connector that is no longer configured, so that retention stops waiting for it.",
-    consumers.forget, told.Forgotten, refusals=(404, 409),
+    consumers.forget,
+    told.Forgotten,
+    refusals=(404, 409),
 )
 
 ENDPOINTS = (
-    UPDATE, LINK, LEAD, LETTERS, REDRIVE, DISCARD, RELEASE, LETTER,
-    CONNECTORS, CONNECTOR, PAUSE, RESUME, SEEK, FORGET,
+    UPDATE,
+    LINK,
+    LEAD,
+    LETTERS,
+    REDRIVE,
+    DISCARD,
+    RELEASE,
+    LETTER,
+    CONNECTORS,
+    CONNECTOR,
+    PAUSE,
+    RESUME,
+    SEEK,
+    FORGET,
 )
 """Fixed paths before those with a parameter in the same place."""

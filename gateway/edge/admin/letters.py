@@ -19,8 +19,8 @@ from gateway.edge.admin.asked import (
     whole,
 )
 from gateway.model.codec import structured
-from gateway.model.outcome import Attempt, Kind, Outcome, Result
 from gateway.model.codes import Code
+from gateway.model.outcome import Attempt, Kind, Outcome, Result
 from gateway.store import dead_letters, leads
 from gateway.store.dead_letters import DeadLetter, Filter
 
@@ -99,9 +99,7 @@ async def release(parts: Parts, asked: Asked) -> told.Released:
     return told.Released(lead=key, connector=wish.connector, released=count)
 
 
-def _redrive(
-    wanted: Filter, now: float, *, force: bool, dry_run: bool
-) -> Operation[told.Redriven]:
+def _redrive(wanted: Filter, now: float, *, force: bool, dry_run: bool) -> Operation[told.Redriven]:
     found = yield from dead_letters.find(wanted, MOST)
     refused = [told.RefusedLetter(id=one.id, reason=GAP) for one in found if not one.value]
     whole_ones = tuple(one.id for one in found if one.value)
@@ -158,7 +156,18 @@ def _outcome(letter: DeadLetter) -> Outcome:
     data = orjson.loads(letter.outcome)
     tries = tuple(Attempt(**{**one, "result": Result(one["result"])}) for one in data["attempts"])
     return Outcome(
-        letter.event_id, letter.connector, Kind(data["kind"]), Code(data["code"]), letter.tenant,
-        letter.lead, letter.round, data["message"], data["status"], tries,
-        tuple(data["dropped"]), data["details"], data["snapshot"], data["time"],
+        letter.event_id,
+        letter.connector,
+        Kind(data["kind"]),
+        Code(data["code"]),
+        letter.tenant,
+        letter.lead,
+        letter.round,
+        data["message"],
+        data["status"],
+        tries,
+        tuple(data["dropped"]),
+        data["details"],
+        data["snapshot"],
+        data["time"],
     )

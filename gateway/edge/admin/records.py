@@ -83,7 +83,8 @@ def _link(
     under each of those."""
     before = []
     for wanted in dict.fromkeys(one for ids in sets for one in ids):
-        before.append((yield from leads.resolve(tenant, wanted)))
+        key = yield from leads.resolve(tenant, wanted)
+        before.append(key)
     unsettled = {}
     for key in dict.fromkeys(before):
         unsettled[key] = yield from ledger.unsettled([(tenant, key)])

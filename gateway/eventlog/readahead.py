@@ -1,0 +1,77 @@
+"""Records fetched ahead of one reader, bounded and without a gap."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from gateway.eventlog.port import Record
+
+
+class ReadAhead:
+    """Buffers of some partitions of a topic, read on from given positions."""
+
+    def __init__(self, most: int) -> None:
+        """Ask for more of a partition while fewer than `most` records of it are buffered."""
+        self._most = most
+        self._next: dict[int, int] = {}
+        self._end: dict[int, int] = {}
+        self._buffers: dict[int, deque[Record]] = {}
+        self._lost: set[int] = set()
+
+    def begin(self, positions: Mapping[int, int]) -> None:
+        """Forget everything; read from here on."""
+        self._next, self._end = dict(positions), dict(positions)
+        self._buffers = {part: deque() for part in positions}
+        self._lost = set()
+
+    def at(self, positions: Mapping[int, int]) -> bool:
+        """Whether the reader goes on exactly where it stopped."""
+        return all(self._next.get(part) == offset for part, offset in positions.items())
+
+    def parts(self) -> frozenset[int]:
+        """The partitions read."""
+        return frozenset(self._buffers)
+
+    def wanted(self) -> list[int]:
+        """Partitions with room for more."""
+        return [
+            part
+            for part, buffer in self._buffers.items()
+            if len(buffer) < self._most and part not in self._lost
+        ]
+
+    def feed(self, part: int, records: Sequence[Record]) -> int | None:
+        """Buffer what was fetched. What was asked for before `begin` may still come: records
+        from before the buffer's end are dropped, and where they begin after it, that end is
+        returned, to be fetched from again."""
+        end = self._end.get(part)
+        if end is None:
+            return None
+        fresh = [record for record in records if record.offset >= end]
+        if not fresh:
+            return None
+        if fresh[0].offset > end:
+            return end
+        self._buffers[part].extend(fresh)
+        self._end[part] = fresh[-1].offset + 1
+        return None
+
+    def lose(self, part: int, offset: int) -> None:
+        """The log does not hold this offset."""
+        if self._end.get(part) == offset:
+            self._lost.add(part)
+
+    def lost(self, parts: Mapping[int, int]) -> int | None:
+        """One of these partitions that has nothing more to give since its offset is lost."""
+        return next((p for p in parts if p in self._lost and not self._buffers[p]), None)
+
+    def take(self, parts: Mapping[int, int], limit: int) -> list[Record]:
+        """At most `limit` records of these partitions, in order inside each."""
+        found: list[Record] = []
+        for part in parts:
+            buffer = self._buffers[part]
+            while buffer and len(found) < limit:
+                found.append(buffer.popleft())
+                self._next[part] = found[-1].offset + 1
+        return found

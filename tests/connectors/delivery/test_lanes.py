@@ -1,0 +1,259 @@
+"""Lanes against a model: a lead's updates come up in log order, one at a time, none is lost,
+whatever was spilled, parked, held, redriven or put back in between."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from connectors.delivery import lanes as module
+from connectors.delivery.lanes import Lane, Lanes
+from connectors.delivery.queued import Queued
+from tests.connectors.delivery.engine import update
+
+LEADS = st.sampled_from("abc")
+DEPTH = 3
+BATCH = 2
+
+
+def queued(lead: str, pos: int, *, stored: bool = False) -> Queued:
+    """A lead's update at this place of the log."""
+    return Queued(update(f"e{pos}", lead), (), b"", 0, pos, 0.0, stored=stored)
+
+
+@dataclass
+class Kept:
+    """A parked row."""
+
+    state: str
+    due: float = 0.0
+
+
+@dataclass
+class World:
+    """What is true of one lead, whatever the lanes believe."""
+
+    open: list[int] = field(default_factory=list)
+    """Places not yet finished, in order."""
+    over: list[int] = field(default_factory=list)
+    """Places finished, that could be redriven."""
+    rows: dict[int, Kept] = field(default_factory=dict)
+    """Durable rows."""
+
+
+class LanesMachine(RuleBasedStateMachine):
+    """Does to lanes what the worker and the settler do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        module.DEPTH = DEPTH
+        self.lanes = Lanes()
+        self.worlds = {lead: World() for lead in "abc"}
+        self.now = 0.0
+        self.pos = 0
+        self.flying: list[Lane] = []
+        self.pending: deque[Callable[[], None]] = deque()
+        self.loading: deque[tuple[Lane, list[Queued], int, float]] = deque()
+
+    def teardown(self) -> None:
+        """Left alone, all that remains is finished, in order, and no lane stays."""
+        for lead in self.worlds:
+            self.release(lead)
+        for _ in range(600):
+            if not any(world.open for world in self.worlds.values()):
+                break
+            self.now += 10.0
+            self.wake()
+            self.load_begins()
+            self.load_ends()
+            self.take(3)
+            if self.flying:
+                self.finish(0, "done")
+            while self.pending:
+                self.settle()
+        for world in self.worlds.values():
+            assert [] == world.open
+        self.load_begins()
+        self.load_ends()
+        assert (0, 0) == (len(self.lanes), self.lanes.held)
+        module.DEPTH = 100
+
+    # --- what the worker does ---------------------------------------------------------------
+
+    @rule(lead=LEADS, count=st.integers(1, 5))
+    def add(self, lead: str, count: int) -> None:
+        """Updates come from the log."""
+        for _ in range(count):
+            self.worlds[lead].open.append(self.pos)
+            self.lanes.add(queued(lead, self.pos), self.now)
+            self.pos += 1
+        self.kick()
+
+    @rule(lead=LEADS)
+    def add_follower(self, lead: str) -> None:
+        """An update comes that waits in the store whatever is before it."""
+        self.worlds[lead].open.append(self.pos)
+        self.lanes.store(queued(lead, self.pos))
+        self.pos += 1
+        self.kick()
+
+    @rule(most=st.integers(1, 3))
+    def take(self, most: int) -> None:
+        """Lanes begin an attempt: each is its lead's first open update, and the only one."""
+        taken = self.lanes.take(most)
+        assert len(taken) <= min([most, *(lane.most for lane in taken if lane.most)])
+        for lane in taken:
+            assert lane.lead not in [flying.lead for flying in self.flying]
+            if lane.rewind:
+                self.lanes.again(lane, self.now, self.now)
+                continue
+            assert self.worlds[lane.lead].open[0] == lane.head.pos
+            self.flying.append(lane)
+        self.kick()
+
+    @precondition(lambda self: self.flying)
+    @rule(index=st.integers(0, 9), how=st.sampled_from(["done", "done", "held"]))
+    def finish(self, index: int, how: str) -> None:
+        """A delivery ends; its settle is under way."""
+        lane = self.flying.pop(index % len(self.flying))
+        world, head = self.worlds[lane.lead], lane.head
+
+        def durable() -> None:
+            world.open.remove(head.pos)
+            if how == "held":
+                world.rows[head.pos] = Kept("held")
+                self.lanes.hold(lane, self.now)
+            else:
+                world.rows.pop(head.pos, None)
+                world.over.append(head.pos)
+                self.lanes.done(lane, self.now)
+            self.kick()
+
+        self.pending.append(durable)
+
+    @precondition(lambda self: self.flying)
+    @rule(index=st.integers(0, 9), after=st.sampled_from([0.0, 2.0]), halve=st.booleans())
+    def try_again(self, index: int, after: float, halve: bool) -> None:
+        """A try ends without a verdict."""
+        lane = self.flying.pop(index % len(self.flying))
+        lane.most = 1 if halve else lane.most
+        self.lanes.again(lane, self.now + after, self.now)
+        self.kick()
+
+    @precondition(lambda self: self.flying)
+    @rule(index=st.integers(0, 9), after=st.sampled_from([0.5, 5.0]))
+    def park(self, index: int, after: float) -> None:
+        """A lane moves into the store."""
+        lane = self.flying.pop(index % len(self.flying))
+        due = self.now + after
+        items = self.lanes.park(lane, due)
+        rows = {one.pos: Kept("waiting") for one in items} | {items[0].pos: Kept("retry", due)}
+        self.pending.append(lambda: self.spilled(lane.lead, rows))
+        self.kick()
+
+    @precondition(lambda self: self.flying)
+    @rule()
+    def put_back(self) -> None:
+        """A lane that was taken can't share the batch."""
+        self.lanes.put_back([self.flying.pop()])
+
+    # --- what the store and the clock do ----------------------------------------------------
+
+    @precondition(lambda self: self.pending)
+    @rule()
+    def settle(self) -> None:
+        """The oldest settle becomes durable."""
+        self.pending.popleft()()
+
+    @rule()
+    def load_begins(self) -> None:
+        """The store is asked for a lane's next updates."""
+        while self.lanes.to_load:
+            lane = self.lanes.to_load.popleft()
+            rows = sorted(self.worlds[lane.lead].rows.items())
+            ready: list[Queued] = []
+            due = 0.0
+            for pos, row in rows[:BATCH]:
+                due = {"held": inf, "retry": row.due}.get(row.state, 0.0)
+                if due > self.now:
+                    break
+                ready.append(queued(lane.lead, pos, stored=True))
+            self.loading.append((lane, ready, len(rows) - len(ready), 0.0 if ready else due))
+
+    @rule()
+    def load_ends(self) -> None:
+        """Its answers come."""
+        while self.loading:
+            lane, ready, left, due = self.loading.popleft()
+            self.lanes.loaded(lane, ready, left, due, self.now)
+        self.kick()
+
+    @rule(seconds=st.sampled_from([0.5, 3.0]))
+    def pass_time(self, seconds: float) -> None:
+        """Timers run out."""
+        self.now += seconds
+        self.wake()
+
+    @precondition(lambda self: not self.loading)
+    @rule(lead=LEADS, index=st.integers(0, 9))
+    def redrive(self, lead: str, index: int) -> None:
+        """A finished update is put back before the others."""
+        world = self.worlds[lead]
+        if world.over and not (self.lanes.lane(lead).busy and not self.lanes.to_load):
+            pos = world.over.pop(index % len(world.over))
+            world.open = sorted([*world.open, pos])
+            world.rows[pos] = Kept("retry", self.now)
+        self.look()
+
+    @precondition(lambda self: not self.loading)
+    @rule(lead=LEADS)
+    def release(self, lead: str) -> None:
+        """What is held is let go."""
+        rows = self.worlds[lead].rows
+        for pos in [pos for pos, row in rows.items() if row.state == "held"]:
+            del rows[pos]
+        self.look()
+
+    @invariant()
+    def what_is_held_is_counted(self) -> None:
+        """The count of updates in memory is right, and every lane counts all of its rows."""
+        every = [self.lanes.lane(lead) for lead in self.worlds if lead in self.lanes._lanes]
+        assert sum(len(lane.queue) for lane in every) == self.lanes.held
+        assert all(len(lane.queue) <= max(DEPTH, BATCH) for lane in every)
+
+    # --- plumbing ----------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """The worker counts what is parked."""
+        counts = {lead: len(world.rows) for lead, world in self.worlds.items() if world.rows}
+        self.lanes.blocked(counts, self.now)
+        self.kick()
+
+    def wake(self) -> None:
+        """The clock is looked at."""
+        self.lanes.wake(self.now)
+        self.kick()
+
+    def kick(self) -> None:
+        """Hand what must be stored to the settler."""
+        for one in self.lanes.to_store:
+            lead, pos = one.event.lead_key, one.pos
+            self.pending.append(lambda lead=lead, pos=pos: self.spilled(lead, {pos: Kept("waiting")}))
+        self.lanes.to_store.clear()
+
+    def spilled(self, lead: str, rows: dict[int, Kept]) -> None:
+        """Rows are durable."""
+        self.worlds[lead].rows |= rows
+        self.lanes.spilled(lead, len(rows), self.now)
+        self.kick()
+
+
+TestLanes = LanesMachine.TestCase
+TestLanes.settings = settings(max_examples=120, stateful_step_count=40)

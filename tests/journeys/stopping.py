@@ -1,0 +1,62 @@
+"""Runs the `leadwire` command so that the process ends, without warning and without cleaning up,
+at a chosen step of its work: `python stopping.py STEP:N serve …` ends it at the N-th time.
+
+    before_append  after_append     a call's events go into the log
+    before_send    after_send       an update goes to a vendor, whose answer is then in hand
+    before_settle  after_settle     an outcome is made durable
+    before_answer                   an answer goes to the caller
+
+The steps are methods of ports, wrapped from outside: the product knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.cli import main
+from gateway.edge.app import Door
+from gateway.journal.embedded import EmbeddedJournal
+from gateway.transport.aiohttp_client import AiohttpClient
+
+PLACES: dict[str, tuple[type, str]] = {
+    "append": (EmbeddedJournal, "accept"),
+    "send": (AiohttpClient, "send"),
+    "settle": (EmbeddedJournal, "settle"),
+    "answer": (Door, "_deliver"),
+}
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def wrapped(method: Method, when: str, at: int) -> Method:
+    """The method, ending the process before or after its `at`-th call."""
+    calls = 0
+
+    async def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        last = calls == at
+        if last and when == "before":
+            os._exit(137)
+        result = await method(*arguments, **named)
+        if last:
+            os._exit(137)
+        return result
+
+    return counted
+
+
+def stop_at(step: str, at: int) -> None:
+    """Wrap what a step names."""
+    when, _, what = step.partition("_")
+    owner, name = PLACES[what]
+    setattr(owner, name, wrapped(getattr(owner, name), when, at))
+
+
+if __name__ == "__main__":
+    wanted, _, number = sys.argv[1].partition(":")
+    stop_at(wanted, int(number))
+    main(sys.argv[2:])

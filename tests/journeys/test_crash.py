@@ -1,0 +1,190 @@
+"""A process that is killed loses nothing it answered for, keeps every lead's order, and repeats
+no more than what was under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import aiohttp
+import pytest
+
+from tests.journeys.running import (
+    BUSY,
+    OK,
+    Backends,
+    Caller,
+    Child,
+    Document,
+    backends,
+    document,
+    eventually,
+    everywhere,
+    free_port,
+    noojee_lead,
+    repeated_only_newest,
+    spawn,
+)
+
+CONCURRENCY = 4
+LEADS = [f"lead-{number}" for number in range(12)]
+
+
+class Load:
+    """Callers that each send one lead's numbered updates, and call again what got no answer."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self.answered: dict[str, list[int]] = {lead: [] for lead in LEADS}
+        self._stopping = asyncio.Event()
+
+    async def run(self, most: int) -> None:
+        """At most so many updates a lead, fewer if stopped before."""
+        await asyncio.gather(*(self._lead(lead, most) for lead in LEADS))
+
+    def stop(self) -> None:
+        """Begin no further update."""
+        self._stopping.set()
+
+    async def _lead(self, lead: str, most: int) -> None:
+        for number in range(1, most + 1):
+            if self._stopping.is_set():
+                return
+            while not await self._call(lead, number):
+                await asyncio.sleep(0.05)
+            self.answered[lead].append(number)
+
+    async def _call(self, lead: str, number: int) -> bool:
+        try:
+            told = await self._caller.noojee(lead, {"njDisposition": str(number)})
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+        if (told.status, told.body) == (400, BUSY):
+            return False
+        assert (told.status, told.body) == (200, OK)
+        return True
+
+
+@asynccontextmanager
+async def vendor() -> AsyncIterator[Backends]:
+    """A Noojee server with the leads."""
+    async with backends() as served:
+        for lead in LEADS:
+            served.host.seed("noojee", noojee_lead(lead))
+        yield served
+
+
+def settings(folder: Path, vendors: Backends) -> Document:
+    """One connector with few requests at once."""
+    told = document(folder, vendors.url)
+    told["connectors"]["noojee-au"]["concurrency"] = CONCURRENCY
+    return told
+
+
+def received(vendors: Backends) -> dict[str, list[int]]:
+    """What the vendor got of each lead, in order."""
+    return {
+        lead: [int(n) for n in vendors.received("noojee", "njDisposition", lead)] for lead in LEADS
+    }
+
+
+def repeats(got: dict[str, list[int]]) -> int:
+    """How many calls the vendor got more than once."""
+    return sum(sum(Counter(numbers).values()) - len(set(numbers)) for numbers in got.values())
+
+
+@pytest.mark.timeout(150)
+async def test_twenty_kills_under_load(tmp_path: Path) -> None:
+    """SIGKILL at random moments: what was answered was delivered, in order; a kill repeats at
+    most what was sent and not settled: in the mean over the kills, one settle's worth of the
+    requests under way beside the requests themselves."""
+    random, kills, port = Random(20), 20, free_port()
+    async with vendor() as vendors, Caller(f"http://127.0.0.1:{port}", timeout=20) as caller:
+        load = Load(caller)
+        child = await spawn(tmp_path, settings(tmp_path, vendors), port=port)
+        calling = asyncio.create_task(load.run(most=100_000))
+        try:
+            for _ in range(kills):
+                await asyncio.sleep(random.uniform(0.05, 0.4))
+                await child.kill()
+                child = await spawn(tmp_path, settings(tmp_path, vendors), port=port)
+            load.stop()
+            await calling
+            code = await child.terminate()
+        finally:
+            calling.cancel()
+            await child.kill()
+        got = received(vendors)
+    assert code == 0
+    assert sum(map(len, load.answered.values())) > kills
+    assert [lead for lead in LEADS if not repeated_only_newest(got[lead])] == []
+    assert {lead: sorted(set(got[lead])) for lead in LEADS} == load.answered
+    assert repeats(got) <= kills * 2 * CONCURRENCY
+
+
+STEPS = (
+    "before_append",
+    "after_append",
+    "before_send",
+    "after_send",
+    "before_settle",
+    "after_settle",
+    "before_answer",
+)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_process_that_ends_at_a_step(tmp_path: Path, step: str) -> None:
+    """At every step the same holds: callers that call again get their one update each, in order,
+    and of each lead at most the newest update is repeated."""
+    port = free_port()
+    async with vendor() as vendors, Caller(f"http://127.0.0.1:{port}", timeout=20) as caller:
+        load = Load(caller)
+        told = settings(tmp_path, vendors)
+        child: Child = await spawn(tmp_path, told, port=port, stop_at=f"{step}:17")
+        calling = asyncio.create_task(load.run(most=5))
+        try:
+            ended = await asyncio.wait_for(child.process.wait(), 20)
+            child = await spawn(tmp_path, told, port=port)
+            await asyncio.wait_for(calling, 30)
+            code = await child.terminate()
+        finally:
+            calling.cancel()
+            await child.kill()
+        got = received(vendors)
+    assert (ended, code) == (137, 0)
+    assert load.answered == {lead: [1, 2, 3, 4, 5] for lead in LEADS}
+    assert [lead for lead in LEADS if not repeated_only_newest(got[lead])] == []
+    assert {lead: sorted(set(got[lead])) for lead in LEADS} == load.answered
+    assert max(repeats({lead: got[lead]}) for lead in LEADS) <= 1
+
+
+async def test_accepted_calls_without_a_waiting_caller_survive(tmp_path: Path) -> None:
+    """`answer: accepted`: each 2xx heard before the kill is delivered after it, to both vendors,
+    though the vendors were away."""
+    port, away = free_port(), free_port()
+    told = everywhere(document(tmp_path, f"http://127.0.0.1:{away}"))
+    told["tenants"]["default"]["credentials"][0]["answer"] = "accepted"
+    told["connectors"]["polly"]["on_unlinked"] = "skip"
+    child = await spawn(tmp_path, told, port=port)
+    try:
+        async with Caller(child.url) as caller:
+            for number in range(1, 21):
+                for lead in LEADS:
+                    answer = await caller.noojee(lead, {"njDisposition": str(number)})
+                    assert (answer.status, answer.body) == (200, OK)
+        await child.kill()
+        async with backends(port=away) as vendors:
+            for lead in LEADS:
+                vendors.host.seed("noojee", noojee_lead(lead))
+            child = await spawn(tmp_path, told, port=port)
+            whole = {lead: list(range(1, 21)) for lead in LEADS}
+            await eventually(lambda: len(vendors.host.calls("noojee")) >= 20 * len(LEADS), 30)
+            assert await child.terminate() == 0
+            assert received(vendors) == whole
+    finally:
+        await child.kill()
