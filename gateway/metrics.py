@@ -8,18 +8,20 @@ its labels' values and gives the bound child, made once:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import inf
 from typing import Generic, TypeVar, overload
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    disable_created_metrics,
-    generate_latest,
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
+from prometheus_client.registry import Collector
+
+from gateway.meters import Counter, Gauge, Histogram
 
 Kind = TypeVar("Kind", Counter, Gauge, Histogram)
 
@@ -38,26 +40,27 @@ AGE = (
 class Family(Generic[Kind]):
     """A metric with all its label values."""
 
-    __slots__ = ("_children", "_metric")
+    __slots__ = ("_row", "children")
 
-    def __init__(self, metric: Kind) -> None:
+    def __init__(self, row: Definition[Kind]) -> None:
         """A metric without labels is its own only child."""
-        self._metric: Kind = metric
-        self._children: dict[tuple[str, ...], Kind] = {}
+        self._row: Definition[Kind] = row
+        self.children: dict[tuple[str, ...], Kind] = {}
 
     def __call__(self, *labels: str) -> Kind:
         """The child with these label values, in the order of the table. Raises ValueError for a
         wrong number of them."""
-        child = self._children.get(labels)
+        child = self.children.get(labels)
         if child is None:
-            child = self._metric.labels(*labels) if labels else self._metric
-            self._children[labels] = child
+            if len(labels) != len(self._row.labels):
+                raise ValueError(f"{self._row.name} has the labels {self._row.labels}")
+            make: Callable[[tuple[float, ...]], Kind] = self._row.kind
+            child = self.children[labels] = make(self._row.buckets)
         return child
 
     def clear(self) -> None:
         """Forget all children: for a gauge with labels that is set anew at each scrape."""
-        self._children.clear()
-        self._metric.clear()
+        self.children.clear()
 
 
 class Definition(Generic[Kind]):
@@ -76,11 +79,28 @@ class Definition(Generic[Kind]):
         self.name, self.meaning = name, meaning
         self.labels, self.buckets = labels, buckets
 
-    def family(self, registry: CollectorRegistry) -> Family[Kind]:
-        """The metric in a registry."""
-        make: Callable[..., Kind] = self.kind
-        buckets = {"buckets": self.buckets} if self.buckets else {}
-        return Family(make(self.name, self.meaning, self.labels, registry=registry, **buckets))
+    def family(self) -> Family[Kind]:
+        """The metric with nothing in it; one without labels is there at once."""
+        family = Family(self)
+        if not self.labels:
+            family()
+        return family
+
+    def written(self, family: Family[Kind]) -> Metric:
+        """The metric as prometheus-client writes it."""
+        if self.kind is Histogram:
+            told = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
+            for labels, child in family.children.items():
+                assert isinstance(child, Histogram)  # noqa: S101 - its kind says so
+                buckets = [(_bound(at), count) for at, count in child.cumulative()]
+                told.add_metric(labels, buckets, child.total)
+            return told
+        make = CounterMetricFamily if self.kind is Counter else GaugeMetricFamily
+        other = make(self.name, self.meaning, labels=self.labels)
+        for labels, child in family.children.items():
+            assert not isinstance(child, Histogram)  # noqa: S101 - as above
+            other.add_metric(labels, child.value)
+        return other
 
     @overload
     def __get__(self, instance: None, owner: type[Metrics]) -> Definition[Kind]: ...
@@ -95,7 +115,7 @@ class Definition(Generic[Kind]):
         return self
 
 
-class Metrics:
+class Metrics(Collector):
     """All metrics of one process, in a registry of its own."""
 
     requests = Definition(
@@ -184,12 +204,17 @@ class Metrics:
     build_info = Definition(Gauge, "leadwire_build_info", "1, by version", ("version",))
 
     def __init__(self) -> None:
-        """Counters start at 0 when first named."""
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library left it untyped
+        """Counters start at 0 when first named; a metric without labels is there at once."""
         self.registry = CollectorRegistry()
         self._callbacks: list[Callable[[], None]] = []
         for name, row in definitions().items():
-            self.__dict__[name] = row.family(self.registry)
+            self.__dict__[name] = row.family()
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, for the registry."""
+        for name, row in definitions().items():
+            yield row.written(self.__dict__[name])
 
     def before_scrape(self, callback: Callable[[], None]) -> None:
         """Have `callback` set gauges each time the metrics are read."""
@@ -200,6 +225,10 @@ class Metrics:
         for callback in self._callbacks:
             callback()
         return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+
+def _bound(at: float) -> str:
+    return "+Inf" if at == inf else repr(at)
 
 
 def definitions() -> dict[str, Definition[Counter] | Definition[Gauge] | Definition[Histogram]]:

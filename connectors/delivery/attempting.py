@@ -36,6 +36,7 @@ from connectors.delivery.redaction import redacted
 from gateway.clock import rfc3339
 from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
+from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.outcome import Attempt, Kind, Outcome, Result
 from gateway.store import fields
@@ -149,8 +150,7 @@ class Attempting:
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
-        linked = await self._ports.links.ids(event.tenant, event.lead_key)
-        ids = tuple(dict.fromkeys((*event.ids, *linked)))
+        ids = await self._ids(event)
         known: JsonObject = {}
         if self._plan.connector.reads:
             known = await self._last_applied(event.tenant, event.lead_key)
@@ -160,6 +160,16 @@ class Attempting:
             tuple(lead for lead in ids if lead.system != system),
             known,
         )
+
+    async def _ids(self, event: LeadUpdate) -> tuple[LeadId, ...]:
+        """Every id of the lead as it is linked now. Links made since the update was accepted may
+        have given its ids to a lead of another key."""
+        links, tenant = self._ports.links, event.tenant
+        ids = (*event.ids, *await links.ids(tenant, event.lead_key))
+        if all(lead.system != self._plan.system for lead in ids):
+            for lead in event.ids:
+                ids = (*ids, *await links.ids(tenant, await links.key(tenant, lead)))
+        return tuple(dict.fromkeys(ids))
 
     async def _last_applied(self, tenant: str, lead: str) -> dict[str, JsonValue]:
         known = self._known.get((tenant, lead))

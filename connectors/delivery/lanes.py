@@ -129,7 +129,10 @@ class Lanes:
         """The store has this many parked updates of these leads, and none of others: look at
         them (again)."""
         for lane in list(self._lanes.values()):
-            if lane.due == inf and lane.lead not in counts:
+            if lane.lead in counts:
+                continue
+            lane.rewind = lane.rewind or (lane.busy and lane.stored > 0)
+            if lane.due == inf:
                 lane.due = 0.0
                 self._review(lane, now)
         for lead, count in counts.items():

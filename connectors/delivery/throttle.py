@@ -50,7 +50,7 @@ class Throttle:
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent: 0.0 is now, `math.inf` is not before one of those
         under way is answered."""
-        longest = max(0.0, self._paused_until - now)
+        longest = self._paused_until - now if self._paused_until > now else 0.0
         for window in self._windows:
             if window.used(now) + len(self._unanswered) >= window.limit.requests:
                 longest = max(longest, window.frees[0] - now if window.frees else math.inf)
@@ -62,7 +62,8 @@ class Throttle:
             raise ValueError("no slot is free")
         self._taken += 1
         slot = Slot(self._taken)
-        self._unanswered.add(slot)
+        if self._windows:
+            self._unanswered.add(slot)
         return slot
 
     def done(self, slot: Slot, now: float) -> None:

@@ -19,6 +19,9 @@ Since: TypeAlias = Annotated[
     str | None, typer.Option(metavar="TIME", help="Since a time (RFC 3339), or of an age (1h).")
 ]
 Lead: TypeAlias = Annotated[str | None, typer.Option(metavar="SYSTEM:ID", help="Of this lead.")]
+Scope: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="KEY=VALUE;…", help="What narrows that id.")
+]
 Tenant: TypeAlias = Annotated[str | None, typer.Option(help="Whose lead.")]
 
 
@@ -38,13 +41,14 @@ def list_letters(
     code: Code = None,
     since: Since = None,
     lead: Lead = None,
+    scope: Scope = None,
     tenant: Tenant = None,
     state: Annotated[str, typer.Option(help="open, redriven, discarded or all.")] = "open",
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT,
 ) -> None:
     """List dead letters."""
-    query = _filter(connector, code, since, lead, tenant) | {"state": state}
+    query = _filter(connector, code, since, lead, scope, tenant) | {"state": state}
     found = reach.run(config, lambda operator: operator.ask(LETTERS, query=query))
     if as_json:
         printed.document(found)
@@ -103,6 +107,7 @@ def redrive(
     code: Code = None,
     since: Since = None,
     lead: Lead = None,
+    scope: Scope = None,
     tenant: Tenant = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
@@ -114,7 +119,7 @@ def redrive(
     config: ConfigFile = DEFAULT,
 ) -> None:
     """Send dead letters again, before the lead's waiting updates; none named: all open ones."""
-    wanted = _filter(connector, code, since, lead, tenant) | {"ids": ids or []}
+    wanted = _filter(connector, code, since, lead, scope, tenant) | {"ids": ids or []}
     wish = {"filter": wanted, "dry_run": dry_run, "force": force}
     done = _act(config, REDRIVE, wish, as_json=as_json)
     if not as_json:
@@ -134,12 +139,13 @@ def discard(
     code: Code = None,
     since: Since = None,
     lead: Lead = None,
+    scope: Scope = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT,
 ) -> None:
     """Give up dead letters; they stay in the record."""
-    wanted = _filter(connector, code, since, lead, tenant)
+    wanted = _filter(connector, code, since, lead, scope, tenant)
     if not ids and not wanted:
         raise typer.BadParameter("name ids, or --connector, --code, --since or --lead")
     done = _act(config, DISCARD, {"filter": wanted | {"ids": ids or []}}, as_json=as_json)
@@ -154,12 +160,13 @@ def discard(
 def release(
     lead: Annotated[str, typer.Argument(metavar="LEAD", help="SYSTEM:ID, or a lead's key.")],
     connector: Annotated[str, typer.Option(help="Where it is held.")],
+    scope: Scope = None,
     tenant: Tenant = None,
     as_json: AsJson = False,
     config: ConfigFile = DEFAULT,
 ) -> None:
     """End a hold: the lead's later updates go on."""
-    wish = {"lead": lead, "connector": connector, "tenant": tenant}
+    wish = {"lead": lead, "scope": scope or "", "connector": connector, "tenant": tenant}
     done = _act(config, RELEASE, wish, as_json=as_json)
     if not as_json:
         printed.line(f"{done['connector']} goes on with {done['lead']}")
@@ -175,7 +182,19 @@ def _act(
 
 
 def _filter(
-    connector: str | None, code: str | None, since: str | None, lead: str | None, tenant: str | None
+    connector: str | None,
+    code: str | None,
+    since: str | None,
+    lead: str | None,
+    scope: str | None,
+    tenant: str | None,
 ) -> dict[str, Any]:
-    given = {"connector": connector, "code": code, "since": since, "lead": lead, "tenant": tenant}
+    given = {
+        "connector": connector,
+        "code": code,
+        "since": since,
+        "lead": lead,
+        "scope": scope,
+        "tenant": tenant,
+    }
     return {name: text for name, text in given.items() if text is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
@@ -60,7 +61,12 @@ class Door:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             began = self._clock.monotonic()
-            reply = await self._reply(dialect, _call(request, operation), request)
+            call = _call(request, operation)
+            try:
+                reply = await self._reply(dialect, call, request, began)
+            except Exception as error:  # noqa: BLE001 - a fault of ours is no page of the server's
+                reply = self._intake.busy(dialect, call)
+                _tell_fault(name, operation, error)
             response = self._response(reply.answer)
             if reply.claim is not None:
                 await self._deliver(request, response, reply)
@@ -72,14 +78,24 @@ class Door:
 
         return handle
 
-    async def _reply(self, dialect: Dialect, call: Call, request: web.Request) -> Reply:
+    async def _reply(
+        self, dialect: Dialect, call: Call, request: web.Request, began: float
+    ) -> Reply:
         admitted = self._intake.admit(dialect, call)
         if isinstance(admitted, Reply):
             return admitted
-        body = await self._body(request)
-        if not isinstance(body, bytes):
-            return self._intake.refuse(dialect, call, body)
-        return await self._intake.take(dialect, call, body, *admitted)
+        registered, quota = admitted
+        turns = registered.turns
+        if turns is not None and not await turns.take(registered.settings.answer_within):
+            return self._intake.busy(dialect, call)
+        try:
+            body = await self._body(request)
+            if not isinstance(body, bytes):
+                return self._intake.refuse(dialect, call, body)
+            return await self._intake.take(dialect, call, body, registered, quota, began)
+        finally:
+            if turns is not None:
+                turns.give_back()
 
     async def _body(self, request: web.Request) -> bytes | TooLarge | Malformed:
         limit = self._settings.max_body
@@ -107,12 +123,13 @@ class Door:
 
         return handle
 
-    async def _deliver(
-        self, request: web.Request, response: web.Response, reply: Reply
-    ) -> None:
+    async def _deliver(self, request: web.Request, response: web.Response, reply: Reply) -> None:
         """Write the answer, and only if it reached a connected client note that it did."""
-        await response.prepare(request)
-        await response.write_eof()
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            return
         transport = request.transport
         if transport is not None and not transport.is_closing():
             self._claiming.answered(reply)
@@ -131,13 +148,23 @@ class Door:
 def _call(request: web.Request, operation: str) -> Call:
     query = tuple(request.query.items()) if request.query_string else ()
     match = request.match_info
-    return Call(
-        request.method, request.path, operation, match, query, request.headers
-    )
+    return Call(request.method, request.path, operation, match, query, request.headers)
 
 
 async def _not_found(_request: web.Request) -> web.StreamResponse:
     return web.Response(status=404, body=_NOT_FOUND, content_type="application/json")
+
+
+def _tell_fault(dialect: str, operation: str, error: Exception) -> None:
+    """Where it happened, without the error's own words: they may hold what the call said."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error(
+        "call.failed",
+        dialect=dialect,
+        operation=operation,
+        error=type(error).__name__,
+        at=f"{last.name}:{last.lineno}",
+    )
 
 
 def _tell(dialect: str, operation: str, reply: Reply, seconds: float) -> None:

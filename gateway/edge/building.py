@@ -73,10 +73,20 @@ class Builder:
             waits = waits or waited
             events.append(
                 make_update(
-                    str(uuid_utils.uuid7()), time, caller.tenant, draft.lead_key, draft.ids,
-                    update.changes, update.attributes, update.triggers, draft.origin,
-                    decision.connectors, decision.authority, decision.followers,
-                    self._replyto if waited else None, traceparent,
+                    str(uuid_utils.uuid7()),
+                    time,
+                    caller.tenant,
+                    draft.lead_key,
+                    draft.ids,
+                    update.changes,
+                    update.attributes,
+                    update.triggers,
+                    draft.origin,
+                    decision.connectors,
+                    decision.authority,
+                    decision.followers,
+                    self._replyto if waited else None,
+                    traceparent,
                 )
             )
         return Built(tuple(events), waits)
@@ -86,8 +96,13 @@ class Builder:
         if key is None:
             key = await self._links.key(caller.tenant, update.lead)
         return Draft(
-            caller.tenant, key, (update.lead,), update.changes, update.attributes,
-            update.triggers, origin,
+            caller.tenant,
+            key,
+            (update.lead,),
+            update.changes,
+            update.attributes,
+            update.triggers,
+            origin,
         )
 
 

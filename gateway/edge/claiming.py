@@ -41,10 +41,10 @@ class Claiming:
             self._forgotten[claim.tenant, claim.key] = claim.events
         self._work.set()
 
-    def forgets(self, tenant: str, key: str) -> bool:
-        """Whether a claim is answered, though its row may still be there: a call that has it now
-        is a new one."""
-        return (tenant, key) in self._forgotten
+    def forgotten(self, tenant: str, key: str) -> tuple[str, ...]:
+        """The events of a claim that is answered, though its row may still be there: a call that
+        finds them is a new one. Empty for any other claim."""
+        return self._forgotten.get((tenant, key), ())
 
     async def run(self) -> None:
         """Write for ever."""

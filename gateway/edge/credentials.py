@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from gateway.dialect import Call, Caller, Dialect
 from gateway.edge.quota import Quota
+from gateway.edge.turns import Turns
 from gateway.settings.model import CredentialSettings, QuotaSettings, TenantSettings
 
 
@@ -18,6 +19,8 @@ class Registered:
     caller: Caller
     settings: CredentialSettings
     quota: Quota | None
+    turns: Turns | None
+    """How many of its calls may be under way at once; None: any number."""
     name: str
     """Stable and not secret: part of the identity of a call that may come again."""
 
@@ -41,7 +44,8 @@ class Credentials:
                     tenant, credential.system, settings.region, settings.timezone, credential
                 )
                 name = f"{tenant}/{credential.dialect}/{number}"
-                self._known[place] = Registered(caller, credential, _quota(credential), name)
+                quota, turns = _quota(credential), _turns(credential)
+                self._known[place] = Registered(caller, credential, quota, turns, name)
 
     def find(self, dialect: Dialect, call: Call) -> Registered | bool:
         """The credential a call carries; else whether it carried any."""
@@ -58,3 +62,9 @@ def _digest(secret: str) -> bytes:
 def _quota(credential: CredentialSettings) -> Quota | None:
     quota = getattr(credential, "quota", None)
     return Quota(quota.requests, quota.per) if isinstance(quota, QuotaSettings) else None
+
+
+def _turns(credential: CredentialSettings) -> Turns | None:
+    """A vendor whose own limit is on calls at once has `concurrent` in its quota's settings."""
+    most = getattr(getattr(credential, "quota", None), "concurrent", None)
+    return Turns(most) if isinstance(most, int) else None

@@ -9,7 +9,7 @@ key, first claims its events, so that a retry of it attaches to them instead of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from gateway.clock import Clock
@@ -43,7 +43,7 @@ from gateway.store.claims import Answered, Attached, Claim, Fresh, Reused
 
 RETRY_AFTER = 5.0
 """Seconds we ask a caller to wait when we are busy."""
-_QUOTE = '"'
+_QUOTED = '" \t'
 EVENT_ID, OUTCOME = "X-Leadwire-Event-Id", "X-Leadwire-Outcome"
 
 
@@ -80,24 +80,24 @@ class Intake:
         body: bytes,
         registered: Registered,
         quota: QuotaState | None,
+        began: float,
     ) -> Reply:
-        """After the body was read: everything else."""
+        """After the body was read: everything else. `began` is when the call came, monotonic."""
         parsed = dialect.parse(call, body, registered.caller)
         if not isinstance(parsed, Parsed):
             return self._refuse(dialect, call, parsed, quota)
         settings = registered.settings
         wait = settings.answer == "applied"
-        if wait and self.patience.full:
-            return self._busy(dialect, call, quota, ())
         now = self.clock.now()
         try:
             built = await self.builder.build(
                 dialect.name, call, registered.caller, parsed.updates, now, wait=wait
             )
+            if built.waits and self.patience.full:
+                return self._busy(dialect, call, quota, ())
             claim = self._claim(call, body, registered, built)
-            return await self._append(
-                Visit(dialect, call, registered, quota, parsed, now), built, claim
-            )
+            visit = Visit(dialect, call, registered, quota, parsed, now, began)
+            return await self._append(visit, built, claim)
         except (JournalUnavailable, DatabaseUnavailable):
             return self._busy(dialect, call, quota, ())
 
@@ -135,6 +135,8 @@ class Intake:
         events = tuple(
             event.renamed(event_id) for event, event_id in zip(built.events, ids, strict=True)
         )
+        # What is answered is the earlier call's claim: it names that call's events, not ours.
+        claim = None if claim is None else replace(claim, events=tuple(ids))
         verdicts = self.patience.expect(events, ask=True) if built.waits else None
         return await self._answer(visit, events, verdicts, claim)
 
@@ -149,7 +151,7 @@ class Intake:
         outcomes: Mapping[str, Settled] = {}
         if verdicts is not None:
             within = visit.registered.settings.answer_within
-            waited = await verdicts.within(within - (self.clock.now() - visit.now))
+            waited = await verdicts.within(within - (self.clock.monotonic() - visit.began))
             if waited is None:
                 return self._busy(visit.dialect, visit.call, visit.quota, ids)
             outcomes = waited
@@ -160,31 +162,32 @@ class Intake:
         leads = await self.views.of(dialect, events, results)
         answer = dialect.answer(
             Answering(
-                visit.call, visit.registered.caller, visit.parsed, results, leads, visit.quota,
+                visit.call,
+                visit.registered.caller,
+                visit.parsed,
+                results,
+                leads,
+                visit.quota,
                 self.clock.now(),
             )
         )
         headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),)
         if outcomes:
-            told = ",".join(
-                f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values()
-            )
+            told = ",".join(f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values())
             headers += ((OUTCOME, told),)
         window = visit.registered.settings.dedupe_window
         return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
 
-    def _claim(
-        self, call: Call, body: bytes, registered: Registered, built: Built
-    ) -> Claim | None:
+    def _claim(self, call: Call, body: bytes, registered: Registered, built: Built) -> Claim | None:
         """The call's claim on its events; None for a call that neither waits nor has a key."""
-        given = call.headers.get("idempotency-key")
+        given = call.headers.get("idempotency-key", "").strip(_QUOTED) or None
         if given is None and not built.waits and not registered.settings.dedupe_window:
             return None
         told = _digest(call, body, registered.name)
-        key = f"call:{told}" if given is None else f"key:{registered.name}:{given.strip(_QUOTE)}"
+        key = f"call:{told}" if given is None else f"key:{registered.name}:{given}"
         events = tuple(event.id for event in built.events)
         tenant = registered.caller.tenant
-        renew = given is None and self.claiming.forgets(tenant, key)
+        renew = () if given else self.claiming.forgotten(tenant, key)
         return Claim(tenant, key, told, events, keyed=given is not None, renew=renew)
 
     def _refuse(
@@ -197,6 +200,11 @@ class Intake:
     def refuse(self, dialect: Dialect, call: Call, refusal: Refusal) -> Reply:
         """Refuse a call whose body could not be read, or whose method is not served."""
         return self._refuse(dialect, call, refusal, None)
+
+    def busy(self, dialect: Dialect, call: Call) -> Reply:
+        """Answer a call that could not be looked at, or failed on the way: the caller may try
+        again."""
+        return self._busy(dialect, call, None, ())
 
     def _busy(
         self, dialect: Dialect, call: Call, quota: QuotaState | None, ids: tuple[str, ...]
@@ -217,6 +225,9 @@ class Visit:
     quota: QuotaState | None
     parsed: Parsed
     now: float
+    """When it was read, unix seconds."""
+    began: float
+    """When it came, monotonic seconds."""
 
 
 _REASONS = {

@@ -26,16 +26,17 @@ class Verdicts:
         ask: bool,
     ) -> None:
         """`places` are (event id, connector); `ask` also asks the ledger, for a call that may
-        have missed the reply."""
+        have missed the reply. The call counts as waiting until `forget`."""
         self._dialect = dialect
         self._waiting, self._board, self._ask = waiting, board, ask
+        self._over = False
         self._futures = {place: waiting.expect(*place) for place in places}
+        self._count(1)
 
     async def within(self, seconds: float) -> Mapping[str, Settled] | None:
         """The outcomes by event id; None where they don't come in time, or can't come soon."""
         if not all(self._board.able(connector) for _, connector in self._futures):
             seconds = 0.0
-        self._count(1)
         asking = asyncio.create_task(self._waiting.ask(list(self._futures))) if self._ask else None
         try:
             if self._ask:
@@ -43,7 +44,6 @@ class Verdicts:
             await asyncio.wait(self._futures.values(), timeout=max(0.0, seconds))
             return self._settled()
         finally:
-            self._count(-1)
             if asking is not None:
                 asking.cancel()
             self.forget()
@@ -54,7 +54,10 @@ class Verdicts:
         dialects[self._dialect] = dialects.get(self._dialect, 0) + change
 
     def forget(self) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more; a repeat does nothing."""
+        if not self._over:
+            self._over = True
+            self._count(-1)
         for place, future in self._futures.items():
             self._waiting.forget(*place, future)
 

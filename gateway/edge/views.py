@@ -27,10 +27,15 @@ class Views:
     def translated(self, dialect: Dialect, result: UpdateResult) -> UpdateResult:
         """A result as a dialect may show it: another vendor's lead object and ids mean nothing
         in it."""
-        if isinstance(result, Accepted) or self._vendor_of.get(result.outcome.connector) == dialect.name:
+        if (
+            isinstance(result, Accepted)
+            or self._vendor_of.get(result.outcome.connector) == dialect.name
+        ):
             return result
         outcome = result.outcome
-        details = {name: None if name.endswith("_id") else value for name, value in outcome.details.items()}
+        details = {
+            name: None if name.endswith("_id") else value for name, value in outcome.details.items()
+        }
         return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
 
     async def of(

@@ -134,6 +134,10 @@ class _Producer:
         queued = self._producer._message_accumulator  # noqa: SLF001 - as above
         with contextlib.suppress(Exception):
             await sender.close()
+        for batch in [batch for batches in queued._batches.values() for batch in batches]:  # noqa: SLF001 - as above
+            # What was to be sent again fails twice otherwise, and nobody hears it.
+            batch.drain_ready()
+            queued._pending_batches.add(batch)  # noqa: SLF001 - as above
         queued.fail_all(kafka.ProducerClosed())
         await asyncio.gather(stopping, return_exceptions=True)
 

@@ -34,8 +34,9 @@ class Claim:
     """Event ids made for this call."""
     keyed: bool
     """Whether the caller gave the key."""
-    renew: bool = False
-    """Whether a row that is there belongs to a call that was answered, and only waits to go."""
+    renew: tuple[str, ...] = ()
+    """Events of a call that was answered and whose row only waits to go: a row that has them
+    counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def stand(claims: Sequence[Claim], now: float) -> Operation[list[Standing]]:
     rows: dict[tuple[str, str], Row] = {}
     for claim in claims:
         place = (claim.tenant, claim.key)
-        found = None if claim.renew and place not in rows else known.get(place)
-        if found is None:
+        found = known.get(place)
+        if found is None or found[1] == claim.renew:
             known[place] = (claim.digest, claim.events, None)
             events = orjson.dumps(claim.events).decode()
             rows[place] = (*place, claim.digest, events, None, now + KEPT)

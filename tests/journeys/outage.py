@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from gateway.clock import SystemClock
 from gateway.model.event import LeadId
@@ -100,6 +101,7 @@ class Outage:
     def _at_noojee(self) -> dict[int, float]:
         """When each update was received first."""
         found: dict[int, float] = {}
+        call: Any
         for call in self._noojee.host.calls("noojee"):
             found.setdefault(int(call["body"]["Name"].removeprefix("Name ")), call["at"])
         return found

@@ -15,6 +15,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,9 @@ from connectors.registry import VENDORS
 from connectors.sandbox.host import SandboxHost, load
 from gateway.clock import SystemClock
 from gateway.commands.configured import configured
+from gateway.model.event import LeadId
 from gateway.serving import ROLES, Server
 from gateway.store import leads
-from gateway.model.event import LeadId
 
 ROOT = Path(__file__).absolute().parents[2]
 LAUNCHER = Path(__file__).with_name("stopping.py")
@@ -196,9 +197,7 @@ class Child:
         return await self.process.wait()
 
 
-async def spawn(
-    folder: Path, told: Document, *, port: int, stop_at: str | None = None
-) -> Child:
+async def spawn(folder: Path, told: Document, *, port: int, stop_at: str | None = None) -> Child:
     """Start the command on a known port and wait until it answers, or has ended. `stop_at` is
     `STEP:N`: end without warning at the N-th time of a step (see `stopping`)."""
     told = {**told, "server": {**told["server"], "port": port}}
@@ -207,8 +206,15 @@ async def spawn(
     errors = folder / "stderr"
     with errors.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *program, "serve", "--config", str(path),
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=DEVNULL, stderr=stderr,
+            sys.executable,
+            *program,
+            "serve",
+            "--config",
+            str(path),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=DEVNULL,
+            stderr=stderr,
         )
     child = Child(process, port, errors)
     try:
@@ -284,8 +290,12 @@ class Caller:
     ) -> Told:
         """UpdateLeadFast; parameters of the query can be given, None leaves one out."""
         said = {
-            "fTemplateId": "41", "fCampaignId": "41", "fAllocationId": "38",
-            "njExternalLeadId": lead, "apiKey": NOOJEE_KEY, **query,
+            "fTemplateId": "41",
+            "fCampaignId": "41",
+            "fAllocationId": "38",
+            "njExternalLeadId": lead,
+            "apiKey": NOOJEE_KEY,
+            **query,
         }
         text = "&".join(f"{name}={value}" for name, value in said.items() if value is not None)
         body = orjson.dumps({"FirstPhone": "<No Change>", **fields})
@@ -306,8 +316,13 @@ BUSY = b'{"code":109,"message":"TIMEOUT_TOO_MANY_CONCURRENT_REQUESTS"}'
 def noojee_lead(id: str, **fields: Any) -> Document:
     """A lead that was dialled, as the sandbox is seeded."""
     return {
-        "id": id, "fAllocationId": "38", "fCampaignId": "41", "fTemplateId": "41",
-        "njDisposition": "New", "dialled": True, **fields,
+        "id": id,
+        "fAllocationId": "38",
+        "fCampaignId": "41",
+        "fTemplateId": "41",
+        "njDisposition": "New",
+        "dialled": True,
+        **fields,
     }
 
 
@@ -318,4 +333,4 @@ def url_of(running: Server) -> str:
 
 def repeated_only_newest(sequence: list[int]) -> bool:
     """Whether numbers only ever go up, or stay: an update came again, never an older one."""
-    return all(before <= after for before, after in zip(sequence, sequence[1:], strict=False))
+    return all(before <= after for before, after in pairwise(sequence))

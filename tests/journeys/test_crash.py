@@ -54,9 +54,14 @@ class Load:
         for number in range(1, most + 1):
             if self._stopping.is_set():
                 return
-            while not await self._call(lead, number):
-                await asyncio.sleep(0.05)
+            await self._repeat(lead, number)
             self.answered[lead].append(number)
+
+    async def _repeat(self, lead: str, number: int) -> None:
+        while True:
+            if await self._call(lead, number):
+                return
+            await asyncio.sleep(0.05)
 
     async def _call(self, lead: str, number: int) -> bool:
         try:

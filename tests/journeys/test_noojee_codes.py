@@ -134,17 +134,15 @@ async def test_what_the_door_knows_is_answered_at_once(
 
 def _target(query: dict[str, str | None]) -> str:
     said = {
-        "fTemplateId": "41", "fCampaignId": "41", "fAllocationId": "38",
-        "njExternalLeadId": "fine", "apiKey": NOOJEE_KEY, **query,
+        "fTemplateId": "41",
+        "fCampaignId": "41",
+        "fAllocationId": "38",
+        "njExternalLeadId": "fine",
+        "apiKey": NOOJEE_KEY,
+        **query,
     }
     text = "&".join(f"{name}={value}" for name, value in said.items() if value is not None)
     return f"{NOOJEE_PATH}?{text}"
-
-
-def _json(value: object) -> bytes:
-    import orjson
-
-    return orjson.dumps(value)
 
 
 @pytest.mark.parametrize("key", [None, "", "another"])

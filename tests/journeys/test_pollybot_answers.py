@@ -21,11 +21,11 @@ from tests.journeys.running import (
 STATUS = b"new, contacted, qualified, converted, lost, follow_up"
 BAD_STATUS = (
     b'{"success":false,"error":"Validation failed","code":"VALIDATION_ERROR","details":{'
-    b'"field":"status","value":"invalid_status","message":"Status must be one of: ' + STATUS + b'"}}'
+    b'"field":"status","value":"invalid_status","message":"Status must be one of: '
+    + STATUS
+    + b'"}}'
 )
-NO_HEADER = (
-    b'{"success":false,"error":"Missing authorization header","code":"MISSING_AUTH_HEADER"}'
-)
+NO_HEADER = b'{"success":false,"error":"Missing authorization header","code":"MISSING_AUTH_HEADER"}'
 BAD_KEY = b'{"success":false,"error":"Invalid API key","code":"INVALID_API_KEY"}'
 NOT_FOUND = (
     b'{"success":false,"error":"Lead not found","code":"LEAD_NOT_FOUND","details":{'

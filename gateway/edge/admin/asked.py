@@ -127,9 +127,9 @@ def lead_id(system: str, id: str, scope: Mapping[str, str] | str) -> LeadId:
     return LeadId(system, text, narrow)
 
 
-def named_lead(text: str) -> LeadId:
-    """The id in `SYSTEM:ID`. Raises Refused."""
+def named_lead(text: str, scope: str = "") -> LeadId:
+    """The id in `SYSTEM:ID`, narrowed by a scope. Raises Refused."""
     system, colon, id = text.partition(":")
     if not colon:
         raise Refused(400, "a lead is named SYSTEM:ID")
-    return lead_id(system, id, "")
+    return lead_id(system, id, scope)

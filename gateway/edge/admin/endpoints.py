@@ -112,6 +112,7 @@ LETTERS = Endpoint(
         Parameter("code", "With this outcome code."),
         Parameter("since", "Since this time (RFC 3339) or within this age (`1h`)."),
         Parameter("lead", "Of this lead: SYSTEM:ID, or its key."),
+        Parameter("scope", "What narrows that id: `key=value;key=value`."),
         _TENANT,
         Parameter("state", "`open` (default), `redriven`, `discarded` or `all`."),
         Parameter("limit", "At most so many; 1000."),

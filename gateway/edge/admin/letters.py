@@ -38,7 +38,7 @@ async def listed(parts: Parts, asked: Asked) -> told.Letters:
     state = query.get("state", "open")
     if state not in {"open", "redriven", "discarded", "all"}:
         raise Refused(400, f"state is open, redriven, discarded or all, not {state!r}")
-    names = ("connector", "code", "since", "lead", "tenant")
+    names = ("connector", "code", "since", "lead", "scope", "tenant")
     given = told.LetterFilter(**{n: query[n] for n in names if n in query})
     wanted = await _filter(parts, given, None if state == "all" else state)
     most = whole(query.get("limit", str(LISTED)), "limit", MOST)
@@ -92,7 +92,7 @@ async def discard(parts: Parts, asked: Asked) -> told.Discarded:
 async def release(parts: Parts, asked: Asked) -> told.Released:
     """End a hold. Raises Refused."""
     wish = body_of(asked, told.ReleaseWish)
-    key = await _lead(parts, wish.lead, wish.tenant)
+    key = await _lead(parts, wish.lead, wish.scope, wish.tenant)
     count = await parts.store.run(lambda: dead_letters.release(wish.connector, key))
     if not count:
         raise Refused(404, f"{wish.connector} holds nothing back of {wish.lead}")
@@ -122,16 +122,18 @@ async def _filter(parts: Parts, given: told.LetterFilter, state: str | None) -> 
         connector=given.connector,
         code=given.code,
         since=None if given.since is None else moment(given.since, now, "since"),
-        lead=None if given.lead is None else await _lead(parts, given.lead, given.tenant),
+        lead=None
+        if given.lead is None
+        else await _lead(parts, given.lead, given.scope, given.tenant),
         state=state,
     )
 
 
-async def _lead(parts: Parts, text: str, given: str | None) -> str:
+async def _lead(parts: Parts, text: str, scope: str, given: str | None) -> str:
     """The key of SYSTEM:ID, or a key as it is."""
     if text.startswith("ld_") and ":" not in text:
         return text
-    wanted, tenant = named_lead(text), tenant_of(parts, given)
+    wanted, tenant = named_lead(text, scope), tenant_of(parts, given)
     return await parts.store.run(lambda: leads.resolve(tenant, wanted))
 
 

@@ -394,6 +394,13 @@ def update(event_id: str, lead: str = "a", **changed: Any) -> LeadUpdate:
     return replace(given, **changed)
 
 
+def neighbours(count: int) -> list[str]:
+    """So many leads whose updates are in one partition, so that all come in log order."""
+    part = partition_of("a", PARTITIONS)
+    every = (f"lead {number}" for number in range(1000))
+    return [lead for lead in every if partition_of(lead, PARTITIONS) == part][:count]
+
+
 def follower(event_id: str, lead: str = "a", **changed: Any) -> LeadUpdate:
     """An update that goes to `crm` once `boss` has applied it."""
     mode: Followers = "after_authority"

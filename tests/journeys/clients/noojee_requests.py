@@ -10,10 +10,10 @@ address, key = sys.argv[1:]
 response = requests.post(
     f"{address}/servicemanager/rest/CampaignAPI/updateLeadFast",
     params={
-        "fTemplateId": 41,
-        "fCampaignId": 41,
-        "fAllocationId": 38,
-        "njExternalLeadId": 9856,
+        "fTemplateId": "41",
+        "fCampaignId": "41",
+        "fAllocationId": "38",
+        "njExternalLeadId": "9856",
         " apiKey": key,
     },
     headers={"Accept": "application/json"},

@@ -1,7 +1,7 @@
 """The page "Update Lead", Python (requests): arguments are the base address and the key."""
 # The page's own text, so neither its form nor its types are ours to mend.
 # fmt: off
-# ruff: noqa: ANN201, BLE001, D101, D103, D200, D212, S113, T201, UP006, UP035, RUF013, PLW2901, D407, D406
+# ruff: noqa: ANN201, BLE001, S113, T201, UP006, UP035, RUF013
 # mypy: disable-error-code="assignment,no-untyped-def,no-any-return"
 
 import sys
@@ -41,7 +41,7 @@ def update_lead(api_key: str, lead_id: str, updates: Dict[str, Any]) -> Dict[str
         result = response.json()
         print(f"Updated lead: {result['data']['name']} - Status: {result['data']['status']}")
 
-        return result['data']
+        return result["data"]
     except requests.exceptions.RequestException as e:
         print(f"Error updating lead: {e}")
         raise

@@ -68,6 +68,8 @@ class LetterFilter(Document):
     """Condemned since this time (RFC 3339) or within this age (`1h`)."""
     lead: str | None = None
     """Of this lead, as SYSTEM:ID or as its key."""
+    scope: str = ""
+    """What narrows that id: `key=value;key=value`."""
     tenant: str | None = None
     """Whose lead; may be left out while one tenant is configured."""
 
@@ -126,6 +128,8 @@ class ReleaseWish(Document):
     """SYSTEM:ID, or the lead's key."""
     connector: str
     """Where it is held."""
+    scope: str = ""
+    """What narrows the id: `key=value;key=value`."""
     tenant: str | None = None
     """Whose lead; may be left out while one tenant is configured."""
 

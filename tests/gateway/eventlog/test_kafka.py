@@ -1,0 +1,202 @@
+"""The sharp edges of Kafka's client that the adapter takes off, on a cluster that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.clock import SystemClock
+from gateway.eventlog.brokers import brokers
+from gateway.eventlog.kafka import KafkaLog
+from gateway.eventlog.port import AppendUnknown, LogUnavailable, Topic
+from tests import kafka_mock
+from tests.contracts.eventlogs import new, read
+from tests.kafka_mock import MockCluster
+
+DEADLINE = 1.5
+
+
+@pytest.fixture
+def cluster() -> Iterator[MockCluster]:
+    """One broker, and the topics of the prefix `lw`."""
+    with MockCluster() as cluster:
+        for topic in Topic:
+            cluster.create(f"lw.{topic}", 2)
+        yield cluster
+
+
+@asynccontextmanager
+async def connected(cluster: MockCluster) -> AsyncIterator[KafkaLog]:
+    """A log with short deadlines."""
+    log = KafkaLog(f"kafka://{cluster.servers}", "lw", SystemClock(), DEADLINE)
+    await log.start()
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+async def appended(log: KafkaLog, value: str, part: int = 0) -> list[int]:
+    """Append as a caller does who is told to come again."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await log.append([new(value, part)])
+            except AppendUnknown:
+                raise
+            except LogUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_refused_record_is_said_and_the_next_goes_through(cluster: MockCluster) -> None:
+    """A produce error that no retry cures comes out as it is."""
+    async with connected(cluster) as log:
+        cluster.refuse(kafka_mock.PRODUCE, [kafka_mock.MESSAGE_TOO_LARGE])
+        with pytest.raises(LogUnavailable, match="MessageSizeTooLarge") as refused:
+            await log.append([new("0")])
+        assert type(refused.value) is LogUnavailable
+        assert await appended(log, "1") == [0]
+
+
+async def test_a_poisoned_producer_is_replaced(cluster: MockCluster) -> None:
+    """A sequence error sticks to a producer; the next one is rid of it."""
+    async with connected(cluster) as log:
+        cluster.refuse(kafka_mock.PRODUCE, [kafka_mock.OUT_OF_ORDER_SEQUENCE])
+        with pytest.raises(AppendUnknown):
+            await log.append([new("0")])
+        with pytest.raises(LogUnavailable, match="not known yet"):
+            await log.append([new("1")])
+        assert await appended(log, "2") == [0]
+
+
+async def test_a_passing_error_is_not_seen(cluster: MockCluster) -> None:
+    """The client tries again by itself, and keeps the order."""
+    async with connected(cluster) as log:
+        cluster.refuse(kafka_mock.PRODUCE, [kafka_mock.NOT_LEADER])
+        offsets = await asyncio.gather(*(log.append([new(str(n))]) for n in range(5)))
+        assert offsets == [[0], [1], [2], [3], [4]]
+        assert [r.value for r in await read(log, {0: 0}, 5)] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+async def test_a_broker_that_is_down_costs_a_deadline(cluster: MockCluster) -> None:
+    """The client alone would wait for ever; when the broker is back, the log goes on."""
+    async with connected(cluster) as log:
+        assert await log.append([new("0")]) == [0]
+        await read(log, {0: 0}, 1)
+        cluster.down(1)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(LogUnavailable):
+            await log.append([new("unknown")])
+        assert await log.fetch(Topic.UPDATES, {0: 1}, 10, 0.1) == []
+        assert asyncio.get_running_loop().time() - began < DEADLINE + 1
+        cluster.up(1)
+        (offset,) = await appended(log, "2")
+        found = [record.value for record in await read(log, {0: 0}, offset + 1)]
+        assert (found[0], found[-1]) == (b"0", b"2")
+
+
+async def test_closing_does_not_hang_on_a_broker_that_is_down(cluster: MockCluster) -> None:
+    """Nor with an append under way."""
+    async with connected(cluster) as log:
+        cluster.down(1)
+        waiting = asyncio.create_task(log.append([new("0")]))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(12):
+            await log.close()
+        with pytest.raises(LogUnavailable):
+            await waiting
+
+
+async def test_losing_a_leader_stops_only_its_partition(cluster: MockCluster) -> None:
+    """The client's expired batch would poison the producer for good."""
+    async with connected(cluster) as log:
+        assert await log.append([new("0"), new("0", 1)]) == [0, 0]
+        cluster.lead("lw.updates", 0, None)
+        with pytest.raises(LogUnavailable):
+            await log.append([new("1")])
+        assert await appended(log, "1", 1) == [1]
+        cluster.lead("lw.updates", 0, 1)
+        (offset,) = await appended(log, "2")
+        assert await appended(log, "3") == [offset + 1]
+        found = [record.value for record in await read(log, {0: 0}, offset + 2)]
+        assert (found[0], found[-2:]) == (b"0", [b"2", b"3"])
+
+
+async def test_a_slow_answer_is_unknown(cluster: MockCluster) -> None:
+    """It came too late, and the record is there."""
+    async with connected(cluster) as log:
+        cluster.delay(1, 1000 * 3)
+        with pytest.raises(AppendUnknown, match="no answer"):
+            await log.append([new("0")])
+        cluster.delay(1, 0)
+        (offset,) = await appended(log, "1")
+        values = [record.value for record in await read(log, {0: 0}, offset + 1)]
+        assert values == [b"0"] * offset + [b"1"]
+
+
+async def test_nobody_there_is_said_in_time() -> None:
+    """At the start, too."""
+    log = KafkaLog("kafka://127.0.0.1:9", "lw", SystemClock(), DEADLINE)
+    async with asyncio.timeout(10):
+        with pytest.raises(LogUnavailable):
+            await log.start()
+
+
+async def test_missing_topics_are_named(cluster: MockCluster) -> None:
+    """They are not made with whatever the broker thinks right."""
+    log = KafkaLog(f"kafka://{cluster.servers}", "other", SystemClock(), DEADLINE)
+    with pytest.raises(LogUnavailable, match=r"no such topics: other\.dead-letters, other\.out"):
+        await log.start()
+
+
+async def test_a_reader_that_leaves_takes_nothing_with_it(cluster: MockCluster) -> None:
+    """A fetch that is cancelled, again and again, loses no record for the next one."""
+    async with connected(cluster) as log:
+        for number in range(3):
+            leaving = asyncio.create_task(log.fetch(Topic.UPDATES, {0: number}, 10, 30.0))
+            await asyncio.sleep(0.05)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+            await log.append([new(str(number))])
+            assert [r.offset for r in await read(log, {0: number}, 1)] == [number]
+        assert len(log._cursors[Topic.UPDATES]) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        ("kafka://h1:9092,h2:9093", "h1:9092,h2:9093"),
+        ("kafka://h1,h2/?security=plaintext", "h1:9092,h2:9092"),
+        ("kafka://[::1]:9094", "[::1]:9094"),
+    ],
+)
+def test_brokers_are_read_from_the_url(url: str, servers: str) -> None:
+    """The port may be left out."""
+    assert brokers(url) == (servers, {})
+
+
+def test_tls_is_asked_for_in_the_url() -> None:
+    """With the machine's own authorities."""
+    servers, options = brokers("kafka://h1:9093?security=ssl")
+    assert (servers, options["security_protocol"]) == ("h1:9093", "SSL")
+    assert options["ssl_context"].check_hostname is True
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://",
+        "kafka://h1,,h2",
+        "http://h1",
+        "kafka://h1/topic",
+        "kafka://h1?security=none",
+        "kafka://h1?acks=0",
+    ],
+)
+def test_another_url_is_refused(url: str) -> None:
+    """Rather than half understood."""
+    with pytest.raises(ValueError, match=r"kafka://|security"):
+        brokers(url)
