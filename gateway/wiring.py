@@ -188,7 +188,10 @@ def admin(
     parts: Parts, metrics: Metrics, waiting: Waiting | None, going: Callable[[], bool]
 ) -> Admin:
     """The admin listener's parts; `waiting` where this process has the front door."""
-    counts: Callable[[], Mapping[str, int]] = lambda: {} if waiting is None else waiting.dialects
+
+    def counts() -> Mapping[str, int]:
+        return {} if waiting is None else waiting.dialects
+
     health = Health(parts.store, parts.clock, going)
     return Admin(parts, metrics, health, Gauges(parts, metrics, counts), going)
 

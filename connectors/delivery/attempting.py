@@ -125,10 +125,22 @@ class Attempting:
     def outcome(self, queued: Queued, finish: Finish) -> Outcome:
         """The verdict on a delivery, as it is written down."""
         event = queued.event
+        if self._parked:
+            self._parked.pop(event.id, None)
         return Outcome(
-            event.id, self._plan.name, finish.kind, finish.code, event.tenant, event.lead_key,
-            queued.round, redacted(finish.message, self._plan.connector.secrets), finish.status,
-            tuple(queued.progress.attempts), finish.dropped, finish.details, finish.snapshot,
+            event.id,
+            self._plan.name,
+            finish.kind,
+            finish.code,
+            event.tenant,
+            event.lead_key,
+            queued.round,
+            redacted(finish.message, self._plan.connector.secrets),
+            finish.status,
+            tuple(queued.progress.attempts),
+            finish.dropped,
+            finish.details,
+            finish.snapshot,
             rfc3339(self._ports.clock.now()),
         )
 
@@ -193,8 +205,8 @@ class Attempting:
         progress = queued.progress
         if progress.since is not None:
             return
-        before = self._parked.pop(queued.event.id, None)
-        if before is not None and queued.stored and progress.counted:
+        before = self._parked.get(queued.event.id)
+        if before is not None:
             progress.mark, progress.since, progress.age = before
         else:
             progress.mark, progress.since = self._proper, now - self._gate.impeded()
@@ -223,15 +235,17 @@ class Attempting:
             lane.most = len(lanes) // 2
         return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]
 
-    def _weigh(
-        self, lane: Lane, verdict: Verdict, at: float, seconds: float, down: bool
-    ) -> Judged:
+    def _weigh(self, lane: Lane, verdict: Verdict, at: float, seconds: float, down: bool) -> Judged:
         progress, policy = lane.head.progress, self._plan.policy
         mark, since = progress.mark or 0, progress.since or 0.0
         waited = self._ports.clock.monotonic() - self._gate.impeded() - since
         situation = Situation(
-            progress.counted, progress.uncounted, progress.age + waited,
-            self._proper > mark, self._ports.jitter(), down,
+            progress.counted,
+            progress.uncounted,
+            progress.age + waited,
+            self._proper > mark,
+            self._ports.jitter(),
+            down,
         )
         decision = decide(verdict, situation, policy)
         number, result, message, status = self._written(progress, decision, verdict)

@@ -1,10 +1,10 @@
 """May a request go now? Everything that can hold a whole connector back, in one place:
 
-    shut         paused by an operator, or a settle that doesn't go through
-    lease        less than RENEW seconds of it are left: another process may soon be the owner
-    stopped      the settings are wrong; one delivery a minute is tried
-    breaker      the vendor is down; one probe at a time
-    throttle     the vendor's rate limits, and its Retry-After
+shut         paused by an operator, or a settle that doesn't go through
+lease        less than RENEW seconds of it are left: another process may soon be the owner
+stopped      the settings are wrong; one delivery a minute is tried
+breaker      the vendor is down; one probe at a time
+throttle     the vendor's rate limits, and its Retry-After
 """
 
 from __future__ import annotations

@@ -129,12 +129,19 @@ def decide(verdict: Verdict, situation: Situation, policy: Policy) -> Decision:
     match verdict:
         case Applied():
             return Finish(
-                Kind.APPLIED, Code.OK, status=verdict.status, dropped=verdict.dropped,
-                snapshot=verdict.snapshot, result=Result.APPLIED,
+                Kind.APPLIED,
+                Code.OK,
+                status=verdict.status,
+                dropped=verdict.dropped,
+                snapshot=verdict.snapshot,
+                result=Result.APPLIED,
             )
         case Refused():
             return Finish(
-                Kind.REJECTED, verdict.code, verdict.message, verdict.status,
+                Kind.REJECTED,
+                verdict.code,
+                verdict.message,
+                verdict.status,
                 details=verdict.details,
             )
         case NeedsHuman():

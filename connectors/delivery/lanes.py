@@ -25,7 +25,16 @@ class Lane:
     """The queue of one lead."""
 
     __slots__ = (
-        "busy", "due", "landed", "lead", "most", "queue", "rewind", "spilling", "stored", "wall",
+        "busy",
+        "due",
+        "landed",
+        "lead",
+        "most",
+        "queue",
+        "rewind",
+        "spilling",
+        "stored",
+        "wall",
     )
 
     def __init__(self, lead: str) -> None:

@@ -41,9 +41,7 @@ class Owner:
         DatabaseUnavailable, LogUnavailable."""
         for plan in self._plans:
             begin = await _beginning(plan.start, self._ports)
-            await self._ports.store.run(
-                partial(settling.begin, plan.name, Topic.UPDATES, begin)
-            )
+            await self._ports.store.run(partial(settling.begin, plan.name, Topic.UPDATES, begin))
 
     async def run(self) -> None:
         """Keep every connector running until `stop`."""

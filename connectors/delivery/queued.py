@@ -45,9 +45,7 @@ class Progress:
 
     def text(self) -> str:
         """As stored in a parked row."""
-        tries = [
-            [a.number, a.at, a.seconds, a.result, a.status, a.message] for a in self.attempts
-        ]
+        tries = [[a.number, a.at, a.seconds, a.result, a.status, a.message] for a in self.attempts]
         return orjson.dumps([self.counted, self.age, tries]).decode()
 
     @classmethod
@@ -87,7 +85,12 @@ class Queued:
         event = read_update(record.headers, record.value)
         leads = event.followers == "at_once" or event.authority in {None, connector}
         return cls(
-            event, record.headers, record.value, record.partition, record.offset, record.time,
+            event,
+            record.headers,
+            record.value,
+            record.partition,
+            record.offset,
+            record.time,
             resting="waiting" if leads else "awaiting",
         )
 
@@ -97,8 +100,15 @@ class Queued:
         headers = tuple((name, value) for name, value in orjson.loads(row.headers))
         value = row.value.encode()
         return cls(
-            read_update(headers, value), headers, value, row.part, row.pos, row.time, row.round,
-            stored=True, resting="awaiting" if row.state == "awaiting" else "waiting",
+            read_update(headers, value),
+            headers,
+            value,
+            row.part,
+            row.pos,
+            row.time,
+            row.round,
+            stored=True,
+            resting="awaiting" if row.state == "awaiting" else "waiting",
             progress=Progress.read(row.progress),
         )
 
@@ -106,7 +116,15 @@ class Queued:
         """As it is parked."""
         event = self.event
         return ParkedRow(
-            event.lead_key, self.pos, self.part, event.id, self.round, state, due,
-            self.progress.text(), orjson.dumps(self.headers).decode(), self.value.decode(),
+            event.lead_key,
+            self.pos,
+            self.part,
+            event.id,
+            self.round,
+            state,
+            due,
+            self.progress.text(),
+            orjson.dumps(self.headers).decode(),
+            self.value.decode(),
             self.time,
         )

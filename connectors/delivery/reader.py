@@ -38,9 +38,7 @@ class Reader:
         """The connector's next updates, in order inside each partition; empty after `wait`
         seconds. Raises OffsetOutOfRange, LogUnavailable."""
         positions = {
-            part: offset
-            for part, offset in self._next.items()
-            if not self._frontiers[part].full
+            part: offset for part, offset in self._next.items() if not self._frontiers[part].full
         }
         records = await self._log.fetch(Topic.UPDATES, positions, FETCH, wait)
         found = [queued for record in records if (queued := self._take(record)) is not None]

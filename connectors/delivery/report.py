@@ -69,9 +69,7 @@ class Reporter:
         if (state, reason) == self._said and now - self._at < EVERY:
             return
         name, details = self._plan.name, orjson.dumps(self._details()).decode()
-        await self._ports.store.run(
-            lambda: connectors.report(name, state, reason, details, now)
-        )
+        await self._ports.store.run(lambda: connectors.report(name, state, reason, details, now))
         self._said, self._at = (state, reason), now
 
     async def gone(self) -> None:

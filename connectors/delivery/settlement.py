@@ -125,8 +125,18 @@ def _lose(item: Lost, now: float, changes: Changes) -> None:
     )
     changes.dead_letters.append(
         DeadLetterRow(
-            outcome.id, outcome.lead_key, outcome.tenant, outcome.event_id, outcome.round,
-            outcome.code, now, item.part, item.pos, outcome_value(outcome).decode(), "[]", "",
+            outcome.id,
+            outcome.lead_key,
+            outcome.tenant,
+            outcome.event_id,
+            outcome.round,
+            outcome.code,
+            now,
+            item.part,
+            item.pos,
+            outcome_value(outcome).decode(),
+            "[]",
+            "",
         )
     )
     if item.lane is not None:
@@ -167,8 +177,12 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
             changes.triggers.append(trigger)
             changes.records.append(
                 NewRecord(
-                    Topic.TRIGGERS, queued.part, event.lead_key, trigger_headers(trigger),
-                    trigger_value(trigger), now,
+                    Topic.TRIGGERS,
+                    queued.part,
+                    event.lead_key,
+                    trigger_headers(trigger),
+                    trigger_value(trigger),
+                    now,
                 )
             )
     if item.dead_letter:
@@ -194,14 +208,27 @@ def _condemn(queued: Queued, outcome: Outcome, now: float, changes: Changes) -> 
     headers = outcome_headers(outcome)
     changes.records.append(
         NewRecord(
-            Topic.DEAD_LETTERS, queued.part, event.lead_key, headers,
-            dead_letter_value(outcome, event), now,
+            Topic.DEAD_LETTERS,
+            queued.part,
+            event.lead_key,
+            headers,
+            dead_letter_value(outcome, event),
+            now,
         )
     )
     changes.dead_letters.append(
         DeadLetterRow(
-            outcome.id, event.lead_key, event.tenant, event.id, queued.round, outcome.code, now,
-            queued.part, queued.pos, outcome_value(outcome).decode(),
-            orjson.dumps(queued.headers).decode(), queued.value.decode(),
+            outcome.id,
+            event.lead_key,
+            event.tenant,
+            event.id,
+            queued.round,
+            outcome.code,
+            now,
+            queued.part,
+            queued.pos,
+            outcome_value(outcome).decode(),
+            orjson.dumps(queued.headers).decode(),
+            queued.value.decode(),
         )
     )

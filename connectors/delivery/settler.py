@@ -75,8 +75,16 @@ class Settler:
         for part, pos in changes.settled:
             self._reader.settle(part, pos)
         settlement = Settlement(
-            self._plan.name, self._plan.lease, self._epoch, Topic.UPDATES, self._reader.rows(),
-            changes.park, changes.unpark, changes.fields, changes.verdicts, changes.dead_letters,
+            self._plan.name,
+            self._plan.lease,
+            self._epoch,
+            Topic.UPDATES,
+            self._reader.rows(),
+            changes.park,
+            changes.unpark,
+            changes.fields,
+            changes.verdicts,
+            changes.dead_letters,
         )
         wait = FIRST_RETRY
         while True:

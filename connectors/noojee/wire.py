@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.model.json import JsonValue
+from gateway.model.json import JsonValue, nested_too_deep
 
 PATH = "/servicemanager/rest/CampaignAPI/updateLeadFast"
 DEPRECATED_PATH = "/servicemanager/rest/CampaignAPI/updateLead"
@@ -70,9 +70,10 @@ def read_target(query: Iterable[tuple[str, str]]) -> Target:
 
 
 def read_fields(body: bytes) -> dict[str, JsonValue]:
-    """Read the body; raises ValueError where it is no JSON object."""
+    """Read the body; raises ValueError where it is no JSON object, or one nested too deep to be
+    written again."""
     fields = orjson.loads(body)
-    if not isinstance(fields, dict):
+    if not isinstance(fields, dict) or nested_too_deep(body, fields):
         raise ValueError("the body is not a JSON object")
     return fields
 

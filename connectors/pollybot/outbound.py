@@ -274,6 +274,6 @@ def _moment(text: str) -> float | None:
     """Unix seconds of an HTTP date."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -19,10 +19,7 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.model.json import JsonObject, JsonValue
-
-DEEPEST = 64
-"""Objects and arrays inside each other that a body may hold; JSON writers stop at 254."""
+from gateway.model.json import DEEPEST, JsonObject, JsonValue, nested_too_deep
 
 
 class Generation(StrEnum):
@@ -78,24 +75,9 @@ def parse(
         raise Unreadable("Request body is not valid JSON") from error
     if not isinstance(fields, dict):
         raise Unreadable("Request body must be a JSON object")
-    if body.count(b"{") + body.count(b"[") > DEEPEST and _depth(fields) > DEEPEST:
+    if nested_too_deep(body, fields):
         raise Unreadable(f"Request body is nested deeper than {DEEPEST} levels")
     return PollyBotUpdate(generation, lead_id, fields, chatbot_id)
-
-
-def _depth(value: JsonValue) -> int:
-    level: list[JsonValue] = [value]
-    depth = 0
-    while level and depth <= DEEPEST:
-        inner: list[JsonValue] = []
-        for each in level:
-            if isinstance(each, dict):
-                inner.extend(each.values())
-            elif isinstance(each, list):
-                inner.extend(each)
-        depth += any(isinstance(each, dict | list) for each in level)
-        level = inner
-    return depth
 
 
 def path_of(generation: Generation, lead_id: str, chatbot_id: str = "") -> str:

@@ -82,7 +82,7 @@ def show(name: Name, as_json: AsJson = False, config: ConfigFile = DEFAULT) -> N
     if found["blocked"]:
         printed.line()
         printed.table(
-            ("lead", "why", "tries", "due", "waits", "since"),
+            ("lead", "why", "tries", "due", "waits"),
             [
                 (
                     one["lead"],
@@ -90,7 +90,6 @@ def show(name: Name, as_json: AsJson = False, config: ConfigFile = DEFAULT) -> N
                     one["attempts"],
                     printed.when(one["due"]),
                     one["updates"],
-                    printed.when(one["since"]),
                 )
                 for one in found["blocked"]
             ],

@@ -32,7 +32,7 @@ def status(
 
 
 def story(update: Mapping[str, Any]) -> None:
-    """An update with its deliveries, for people."""
+    """An update with its deliveries, for people; what waits has the time of its next try."""
     printed.line(f"{update['id']}  {update['time']}")
     called = f"{update['dialect']} {update['operation']}"
     answers = update["authority"] or "nobody"
@@ -64,7 +64,7 @@ def _rows(delivery: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
     waiting = delivery["waiting"]
     if waiting is not None:
         last = waiting["tries"][-1] if waiting["tries"] else {}
-        due = f"next {printed.when(waiting['due'])}" if waiting["due"] else ""
+        due = printed.when(waiting["due"])
         yield (
             name,
             "waiting",

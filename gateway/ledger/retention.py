@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from gateway.clock import Clock
-from gateway.database.port import DatabaseUnavailable
+from gateway.database.port import DatabaseUnavailable, Operation
 from gateway.eventlog.port import Topic
 from gateway.eventlog.sqlite import SqliteLog
 from gateway.ledger.projector import NAME
@@ -16,6 +18,8 @@ EVERY = 60.0
 REPLIES_KEPT = 3600.0
 CHUNK = 200
 """Records deleted in one transaction: a few milliseconds of the database's thread."""
+BREATH = 0.005
+"""Seconds between chunks."""
 
 _log = structlog.get_logger("leadwire.retention")
 
@@ -42,9 +46,10 @@ class Retention:
     async def once(self) -> None:
         """Let go of all that is old now. Raises DatabaseUnavailable."""
         now = self._clock.now()
-        await self._store.run(lambda: claims.expire(now))
-        await self._store.run(lambda: ledger.expire(now - self._store_kept))
-        await self._store.run(lambda: dead_letters.expire(now - self._store_kept))
+        old = now - self._store_kept
+        await self._drop(lambda: claims.expire(now, CHUNK))
+        await self._drop(lambda: ledger.expire(old, CHUNK))
+        await self._drop(lambda: dead_letters.expire(old, CHUNK))
         lowest = await self._store.run(lambda: settling.lowest(Topic.UPDATES))
         await self._trim(Topic.UPDATES, lowest, now - self._log_kept)
         read = await self._store.run(lambda: settling.frontiers(NAME, Topic.OUTCOMES))
@@ -57,8 +62,13 @@ class Retention:
             ends = {part: extent.end for part, extent in (await self._log.extents(topic)).items()}
             await self._trim(topic, ends, now - kept)
 
+    async def _drop(self, expire: Callable[[], Operation[int]]) -> None:
+        """Delete rows chunk by chunk, so that nobody waits for all of them."""
+        while await self._store.run(expire) >= CHUNK:
+            await self._clock.sleep(BREATH)
+
     async def _trim(self, topic: Topic, before: dict[int, int], older: float) -> None:
         """Delete records below these offsets that are older than `older`, chunk by chunk."""
         for part, offset in before.items():
             while await self._log.trim(topic, part, offset, older, CHUNK) == CHUNK:
-                await self._clock.sleep(0.005)
+                await self._clock.sleep(BREATH)

@@ -16,3 +16,9 @@ def derived_id(name: str) -> str:
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def first_id_at(unix_seconds: float) -> str:
+    """The lowest UUIDv7 (RFC 9562, section 5.7) of a moment: event ids below it are older."""
+    milliseconds = int(unix_seconds * 1000)
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7000-8000-000000000000"

@@ -160,6 +160,9 @@ def _place(claim: Claim | Answering) -> tuple[str, str, str]:
     return claim.tenant, claim.key, orjson.dumps(claim.events).decode()
 
 
-def expire(now: float) -> Operation[None]:
-    """Delete what is past its time."""
-    yield Query("DELETE FROM claims WHERE expires <= ?", (now,))
+def expire(now: float, most: int) -> Operation[int]:
+    """Delete up to `most` that are past their time; how many."""
+    rows = yield Query("SELECT tenant, claim FROM claims WHERE expires <= ? LIMIT ?", (now, most))
+    for place in rows:
+        yield Query("DELETE FROM claims WHERE tenant = ? AND claim = ?", place)
+    return len(rows)

@@ -152,6 +152,9 @@ def nudge(connector: str) -> Operation[None]:
     yield Query("UPDATE connectors SET wishes = wishes + 1 WHERE name = ?", (connector,))
 
 
-def expire(before: float) -> Operation[None]:
-    """Forget what is older."""
-    yield Query("DELETE FROM dead_letters WHERE time < ?", (before,))
+def expire(before: float, most: int) -> Operation[int]:
+    """Forget up to `most` that are older than `before` (unix seconds); how many."""
+    rows = yield Query("SELECT id FROM dead_letters WHERE time < ? LIMIT ?", (before, most))
+    for (letter,) in rows:
+        yield Query("DELETE FROM dead_letters WHERE id = ?", (letter,))
+    return len(rows)

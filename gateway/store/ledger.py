@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.database.port import InsertMany, Operation, Query, Row
+from gateway.model.ids import first_id_at
 from gateway.store.settling import FrontierRow
 
 
@@ -91,11 +92,17 @@ def unsettled(leads: Sequence[tuple[str, str]]) -> Operation[int]:
     return count
 
 
-def expire(before: float) -> Operation[None]:
-    """Forget what is older."""
-    yield Query(
-        "DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM updates WHERE time < ?)",
-        (before,),
-    )
-    yield Query("DELETE FROM updates WHERE time < ?", (before,))
-    yield Query("DELETE FROM verdicts WHERE time < ?", (before,))
+def expire(before: float, most: int) -> Operation[int]:
+    """Forget up to `most` rows of each table that are older than `before` (unix seconds); the
+    most that were forgotten of one. Event ids are UUIDv7, so the oldest are the lowest."""
+    bound = first_id_at(before)
+    counts = []
+    for table in ("deliveries", "updates", "verdicts"):
+        rows = yield Query(
+            f"SELECT event_id FROM {table} WHERE event_id < ? ORDER BY event_id LIMIT ?",
+            (bound, most),
+        )
+        counts.append(len(rows))
+        if rows:
+            yield Query(f"DELETE FROM {table} WHERE event_id <= ?", (rows[-1][0],))
+    return max(counts)

@@ -101,7 +101,7 @@ async def test_an_unanswered_claim_is_kept_for_a_day(store: Store) -> None:
     """Then it expires, and nothing else does."""
     await stand(store, CLAIM)
     await stand(store, replace(CLAIM, key="younger"), now=NOW + 1)
-    await store.run(lambda: claims.expire(NOW + KEPT))
+    await store.run(lambda: claims.expire(NOW + KEPT, 10))
     rows = await store.run(lambda: claims._known([CLAIM, replace(CLAIM, key="younger")], NOW))
     assert list(rows) == [("acme", "younger")]
 
@@ -178,6 +178,6 @@ async def test_claims_behave_like_their_model(store: Store, steps: list[Any]) ->
                 model.answered(key, events, kept, now + KEPT)
             case ("expire",):
                 moment = now
-                await store.run(lambda moment=moment: claims.expire(moment))  # type: ignore[misc]  # bound at once
+                await store.run(lambda moment=moment: claims.expire(moment, 100))  # type: ignore[misc]  # bound at once
             case ("wait", float(seconds)):
                 now += seconds

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.database.port import Operation, T, Urgency
 from gateway.model.event import LeadId, lead_key, scope_of
 from gateway.store import leads
 from gateway.store.leads import scope_from_text, scope_text
@@ -153,15 +155,36 @@ async def test_cached_links_follow_the_version(store: Store) -> None:
     assert await links.ids(TENANT, lead_key(TENANT, A)) == (A, B)
 
 
+class Held(Store):
+    """A store whose answers are held back on their way."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.database)
+        self.gate = asyncio.Event()
+
+    async def run(
+        self, operation: Callable[[], Operation[T]], urgency: Urgency = Urgency.LATER
+    ) -> T:
+        result = await super().run(operation, urgency)
+        await self.gate.wait()
+        return result
+
+
 async def test_a_look_up_that_a_change_overtook_is_not_cached(store: Store) -> None:
     """It would be wrong until the next change."""
-    links = Links(store)
     await linked(store, [A, C])
+    held = Held(store)
+    links = Links(held)
+    held.gate.set()
     await links.refresh()
+    held.gate.clear()
     slow = asyncio.create_task(links.key(TENANT, B))
+    ids = asyncio.create_task(links.ids(TENANT, lead_key(TENANT, A)))
     await asyncio.sleep(0)
     await linked(store, [A, B])
-    links._version += 1
-    links._keys.clear()
-    await slow
-    assert TENANT not in {tenant for tenant, _ in links._keys}
+    links._store = store
+    await links.refresh()
+    held.gate.set()
+    assert (await slow, await ids) == (lead_key(TENANT, B), (A, C))
+    assert links.cached_key(TENANT, B) is None
+    assert await links.ids(TENANT, lead_key(TENANT, A)) == (A, C, B)

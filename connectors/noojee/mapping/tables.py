@@ -98,9 +98,10 @@ REFUSALS: Mapping[int, Code] = {
 
 def reply_for(code: Code) -> wire.Reply:
     """The answer that tells a canonical code. One that Noojee has no word for is bad data with
-    our word in the message, under the vendor's status for bad data so that nobody repeats it."""
+    our word in the message, under the vendor's status for bad data so that nobody repeats it; so is
+    `ok`, because whoever asks here was not told OK."""
     row = CELLS.get(code)
-    if row is not None:
+    if row:
         return wire.REPLIES[row]
     return wire.Reply(wire.MALFORMED.code, f"EXCEPTION: {code}", wire.MALFORMED.status)
 

@@ -19,6 +19,8 @@ from gateway.store.standing import ParkedCount
 
 BLOCKED = 20
 """Longest-blocked leads that are shown."""
+LOOK_WITHIN = 1.0
+"""Seconds to get a record that is known to be there, from a log that is elsewhere."""
 Frontiers = Mapping[int, FrontierRow]
 
 
@@ -158,9 +160,9 @@ async def oldest_unsettled(
         if extent is None or row.base >= extent.end:
             continue
         try:
-            first = await log.fetch(Topic.UPDATES, {part: row.base}, 1, 0.0)
+            first = await log.fetch(Topic.UPDATES, {part: row.base}, 1, LOOK_WITHIN)
         except OffsetOutOfRange as gap:
-            first = await log.fetch(Topic.UPDATES, {part: gap.extent.start}, 1, 0.0)
+            first = await log.fetch(Topic.UPDATES, {part: gap.extent.start}, 1, LOOK_WITHIN)
         times += [record.time for record in first]
     return min(times, default=None)
 

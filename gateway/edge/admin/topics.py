@@ -18,6 +18,8 @@ PAGE = 10_000
 """Most events in one page."""
 CHUNK = 64
 """Records of a partition held at once."""
+READ_WITHIN = 5.0
+"""Seconds to get a record that is known to be there, from a log that is elsewhere."""
 BEAT = 1.0
 
 
@@ -73,12 +75,14 @@ class Reading:
         if self._positions[part] >= end:
             return deque()
         try:
-            found = await self._log.fetch(self._topic, {part: self._positions[part]}, CHUNK, 0.0)
+            found = await self._log.fetch(
+                self._topic, {part: self._positions[part]}, CHUNK, READ_WITHIN
+            )
         except OffsetOutOfRange as gap:
             self._positions[part] = gap.extent.start
             if gap.extent.start >= min(end, gap.extent.end):
                 return deque()
-            found = await self._log.fetch(self._topic, {part: gap.extent.start}, CHUNK, 0.0)
+            found = await self._log.fetch(self._topic, {part: gap.extent.start}, CHUNK, READ_WITHIN)
         return deque(record for record in found if record.offset < end)
 
 

@@ -41,7 +41,7 @@ async def enter(made: Gate, name: str, log: list[tuple[str, float, Ticket]]) -> 
 async def test_an_open_gate_lets_everybody_in_at_once() -> None:
     """Without limits nobody waits."""
     made = gate()
-    assert [SEND, SEND, SEND] == [await made.enter() for _ in range(3)]
+    assert [await made.enter() for _ in range(3)] == [SEND, SEND, SEND]
 
 
 @in_virtual_time
@@ -116,7 +116,7 @@ async def test_an_operator_can_resume_a_stopped_connector() -> None:
         tasks.create_task(enter(made, "a", log))
         await asyncio.sleep(3.0)
         made.resume()
-    assert [("a", 3.0, SEND)] == log
+    assert log == [("a", 3.0, SEND)]
 
 
 @in_virtual_time
@@ -131,7 +131,7 @@ async def test_nothing_is_sent_in_the_last_seconds_of_a_lease() -> None:
     assert not waiting.done()
     made.leased(now() + 15.0)
     made.done(await waiting)
-    assert (8.5, 0.0) == (now(), made.wait())
+    assert (now(), made.wait()) == (8.5, 0.0)
 
 
 @in_virtual_time
@@ -155,7 +155,7 @@ async def test_a_vendors_pause_is_kept_to_the_second() -> None:
     made = gate(heard=heard.append)
     made.slow_down(12.5)
     made.done(await made.slot())
-    assert (12.5, [12.5]) == (now(), heard)
+    assert (now(), heard) == (12.5, [12.5])
 
 
 @in_virtual_time
@@ -169,7 +169,7 @@ async def test_limits_hold_over_attempts_and_their_requests() -> None:
         times.append(now())
         await asyncio.sleep(0.1)
         made.done(slot)
-    assert [0.0, 0.1, 1.1, 1.2, 2.2] == times
+    assert times == [0.0, 0.1, 1.1, 1.2, 2.2]
 
 
 @pytest.mark.parametrize(

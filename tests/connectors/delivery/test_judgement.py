@@ -106,7 +106,11 @@ FAILURES: list[tuple[Unavailable, Situation, Decision]] = [
     (DOWN, situation(uncounted=99), TryAgain(50.0, counted=False, result=Result.UNAVAILABLE)),
     (DOWN, situation(4, 0, 1e6), TryAgain(1.0, counted=False, result=Result.UNAVAILABLE)),
     # Down, or a probe: the breaker sets the pace, and nothing counts.
-    (DOWN, situation(4, 9, 1e6, down=True), TryAgain(0.0, counted=False, result=Result.UNAVAILABLE)),
+    (
+        DOWN,
+        situation(4, 9, 1e6, down=True),
+        TryAgain(0.0, counted=False, result=Result.UNAVAILABLE),
+    ),
     (
         DOWN,
         situation(4, 9, 1e6, others=True, down=True),
@@ -129,7 +133,11 @@ FAILURES: list[tuple[Unavailable, Situation, Decision]] = [
         situation(1, age=100.0, others=True),
         Finish(Kind.DEAD_LETTERED, Code.EXPIRED, "dropped", result=Result.ANSWER_UNKNOWN),
     ),
-    (DOWN, situation(1, age=99.9, others=True), TryAgain(2.0, counted=True, result=Result.UNAVAILABLE)),
+    (
+        DOWN,
+        situation(1, age=99.9, others=True),
+        TryAgain(2.0, counted=True, result=Result.UNAVAILABLE),
+    ),
 ]
 
 

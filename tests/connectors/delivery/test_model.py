@@ -16,21 +16,12 @@ from connectors.delivery import lanes, loading
 from connectors.delivery.judgement import Policy
 from connectors.delivery.owner import Owner
 from connectors.delivery.plan import Plan
-from gateway.model.outcome import Outcome
 from gateway.journal.embedded import EmbeddedJournal
+from gateway.model.outcome import Outcome
 from gateway.store.port import Store
 from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply
-from tests.connectors.delivery.engine import (
-    Bench,
-    Call,
-    TestConnector,
-    ok,
-    opened,
-    passed,
-    plan,
-    says,
-    update,
-)
+from tests.connectors.delivery.engine import Bench, opened, passed, plan, update
+from tests.connectors.delivery.fake_vendor import Call, TestConnector, ok, says
 from tests.inline_database import InlineDatabase
 from tests.virtual import run_virtual
 
@@ -208,7 +199,7 @@ def test_the_promises_hold_whatever_happens(story: Story) -> None:
     only what was in flight is repeated."""
     with opened() as database:
         witness, machine, accepted = run_virtual(tell(story, database))
-    assert {event: 1 for event in accepted} == Counter(o.event_id for o in machine.outcomes)
+    assert dict.fromkeys(accepted, 1) == Counter(o.event_id for o in machine.outcomes)
     took = {event for _, event, what, _ in witness.seen if what in {"ok", "taken, then dropped"}}
     said_no = {event for _, event, what, _ in witness.seen if what == "422"}
     applied = {outcome.event_id for outcome in machine.outcomes if outcome.kind == "applied"}
@@ -217,7 +208,7 @@ def test_the_promises_hold_whatever_happens(story: Story) -> None:
     for lead in "abc":
         order = [event for one, event, _, _ in witness.seen if one == lead]
         assert sorted(order) == order
-    assert [] == list(_unexcused(witness, machine.blows))
+    assert list(_unexcused(witness, machine.blows)) == []
 
 
 def _unexcused(

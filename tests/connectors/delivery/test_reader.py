@@ -49,7 +49,7 @@ async def test_what_was_settled_above_the_frontier_is_not_read_again() -> None:
     async with bench() as made:
         await made.append(*(update(f"e{i}") for i in range(5)))
         read = reader(made, FrontierRow(PART, 1, "05"))
-        assert ["e2", "e4"] == [queued.event.id for queued in await read.read(0.0)]
+        assert [queued.event.id for queued in await read.read(0.0)] == ["e2", "e4"]
         read.settle(PART, 2)
         assert ([FrontierRow(PART, 4, "")], 1) == (read.rows(), await read.backlog())
 
@@ -77,10 +77,12 @@ async def test_a_record_that_is_not_an_update_is_set_aside() -> None:
         read = reader(made)
         found = [queued.event.id for queued in await read.read(0.0)]
         aside = [(record.partition, record.offset) for record in read.unreadable]
-        assert (["e1"], [(PART, 0)], False) == (found, aside, read.dirty)
+        assert (found, aside, read.dirty) == (["e1"], [(PART, 0)], False)
 
 
-@pytest.mark.parametrize(("repeats", "expected"), [(True, ["e0", "e1"]), (False, ["e0", "e1", "e0"])])
+@pytest.mark.parametrize(
+    ("repeats", "expected"), [(True, ["e0", "e1"]), (False, ["e0", "e1", "e0"])]
+)
 def test_a_repeated_append_is_dropped_where_the_log_may_repeat(
     repeats: bool, expected: list[str]
 ) -> None:
@@ -97,8 +99,7 @@ def test_a_repeated_append_is_dropped_where_the_log_may_repeat(
 
 
 @in_virtual_time
-async def test_only_so_many_event_ids_are_remembered(
-) -> None:
+async def test_only_so_many_event_ids_are_remembered() -> None:
     """The oldest is forgotten first."""
     async with bench() as made:
         with pytest.MonkeyPatch.context() as patch:
@@ -106,7 +107,7 @@ async def test_only_so_many_event_ids_are_remembered(
             await made.append(*(update(name) for name in ("e0", "e1", "e2", "e0", "e2")))
             read = reader(made, repeats=True)
             found = [queued.event.id for queued in await read.read(0.0)]
-        assert ["e0", "e1", "e2", "e0"] == found
+        assert found == ["e0", "e1", "e2", "e0"]
 
 
 @in_virtual_time
@@ -139,7 +140,7 @@ async def test_a_full_partition_is_not_read_until_its_frontier_moves() -> None:
             seen.append([queued.event.id for queued in await read.read(0.0)])
             read.settle(PART, 0)
             seen.append([queued.event.id for queued in await read.read(0.0)])
-        assert [["e0", "e1", "e2"], ["e4"], ["e3"]] == seen
+        assert seen == [["e0", "e1", "e2"], ["e4"], ["e3"]]
 
 
 @in_virtual_time
@@ -150,9 +151,11 @@ async def test_a_long_backlog_in_one_partition_keeps_no_other_waiting() -> None:
             patch.setattr(module, "FETCH", 2)
             other = next(name for name in "bcdefg" if partition_of(name, PARTITIONS) != PART)
             await made.append(*(update(f"e{i}") for i in range(4)), update("e4", other))
-            read = reader(made, FrontierRow(PART, 0), FrontierRow(partition_of(other, PARTITIONS), 0))
+            read = reader(
+                made, FrontierRow(PART, 0), FrontierRow(partition_of(other, PARTITIONS), 0)
+            )
             seen = [[queued.event.id for queued in await read.read(0.0)] for _ in range(2)]
-        assert [["e0", "e1"], ["e4", "e2"]] == seen
+        assert seen == [["e0", "e1"], ["e4", "e2"]]
 
 
 @in_virtual_time
@@ -166,7 +169,7 @@ async def test_it_says_whether_everything_up_to_a_place_was_read() -> None:
         before = [read.is_past(each) for each in places]
         await read.read(0.0)
         after = [read.is_past(each) for each in places]
-        assert ([True, True, False, True], [True] * 4) == (before, after)
+        assert (before, after) == ([True, True, False, True], [True] * 4)
 
 
 @in_virtual_time
@@ -182,4 +185,4 @@ async def test_an_update_waits_for_its_authority_unless_the_connector_is_it() ->
         )
         found = await reader(made).read(0.0)
         seen = [(queued.event.id, queued.resting) for queued in found]
-        assert [("e0", "awaiting"), ("e1", "waiting"), ("e2", "waiting"), ("e3", "waiting")] == seen
+        assert seen == [("e0", "awaiting"), ("e1", "waiting"), ("e2", "waiting"), ("e3", "waiting")]

@@ -45,7 +45,12 @@ def kinds(event: LeadUpdate, ended: Outcome, when: When) -> list[TriggerKind]:
         (disposed(Set("Sale"), post=True, actions=False), outcome(), "authority", POST),
         (disposed(CLEAR, post=True), outcome(), "authority", POST),
         (disposed(KEEP, post=False), outcome(), "authority", []),
-        (disposed(Set("Sale"), post=True), outcome(Kind.APPLIED, NAME, "disposition"), "authority", POST),
+        (
+            disposed(Set("Sale"), post=True),
+            outcome(Kind.APPLIED, NAME, "disposition"),
+            "authority",
+            POST,
+        ),
         (disposed(Set("Sale"), post=True), outcome(Kind.APPLIED, "other"), "authority", []),
         (disposed(Set("Sale"), post=True), outcome(Kind.APPLIED, "other"), "always", BOTH),
         (disposed(Set("Sale"), post=True), outcome(), "never", []),
@@ -64,7 +69,8 @@ def test_only_applied_updates_fire() -> None:
     """Never a rejected, condemned, superseded or skipped one, not even where always."""
     event = disposed(Set("Sale"), post=True)
     others = [kind for kind in Kind if kind is not Kind.APPLIED]
-    seen = [kinds(event, outcome(kind), when) for kind, when in product(others, ("authority", "always"))]
+    ways: tuple[When, ...] = ("authority", "always")
+    seen = [kinds(event, outcome(kind), when) for kind, when in product(others, ways)]
     assert [[]] * (2 * len(others)) == seen
 
 

@@ -276,9 +276,9 @@ def test_hours_that_name_no_zone_leave_the_tenants(hours: str | None) -> None:
 
 @pytest.mark.parametrize("code", list(Code))
 def test_every_canonical_code_has_an_answer(code: Code) -> None:
-    """A documented row, or bad data with our word."""
+    """A documented row, or bad data with our word; nobody is told OK for want of a better word."""
     told = reply_for(code)
-    if code in CELLS:
+    if code in CELLS and code is not Code.OK:
         assert told == wire.REPLIES[CELLS[code]]
     else:
         assert told == wire.Reply(103, f"EXCEPTION: {code}", 400)

@@ -115,6 +115,11 @@ def size(path: Path) -> int:
     return path.stat().st_size
 
 
+def written_at(path: Path) -> int:
+    """When a file was last written to, in nanoseconds."""
+    return path.stat().st_mtime_ns
+
+
 def breaking(database: SqliteDatabase, statement: str, code: int) -> Breaking:
     """Make a statement fail until the connection is opened anew."""
     error = sqlite3.OperationalError("disk I/O error")
@@ -333,6 +338,18 @@ async def test_the_wal_does_not_grow_for_ever(database: SqliteDatabase) -> None:
     for _ in range(30):
         await write(database, "x" * 1_000_000)
     assert size(path.with_name("d.db-wal")) < 16 << 20 < size(path)
+
+
+async def test_a_long_wal_does_not_slow_every_commit_down(database: SqliteDatabase) -> None:
+    """Once it has its full length, a commit still writes to the WAL alone."""
+    path = Path(database.connection.path)
+    for _ in range(9):
+        await write(database, "x" * 1_000_000)
+    before = written_at(path)
+    for number in range(20):
+        await write(database, str(number))
+    assert size(path.with_name("d.db-wal")) > 8 << 20
+    assert written_at(path) == before
 
 
 CHILD = """

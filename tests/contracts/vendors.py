@@ -1,0 +1,299 @@
+"""What the vendors' contract suite asks of a vendor's description, and what it does with one.
+
+A vendor is described by a `Subject`: settings, recorded calls, and what its answers look like.
+Everything else the suite finds out from what the slice exports.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+from pydantic import BaseModel, SecretStr
+
+from connectors.delivery.connector import (
+    Connector,
+    Conversation,
+    Delivery,
+    NeedsHuman,
+    Refused,
+    Verdict,
+)
+from connectors.sandbox.host import load
+from connectors.sandbox.port import Backend, BackendCall
+from connectors.vendor import SampleCall, Vendor
+from gateway.dialect import (
+    Answer,
+    Answering,
+    Call,
+    Caller,
+    Dialect,
+    OverQuota,
+    Parsed,
+    QuotaState,
+    Refusal,
+    RequestedUpdate,
+    Settled,
+)
+from gateway.model.codec import read_update, update_headers, update_value
+from gateway.model.codes import Code
+from gateway.model.event import LeadUpdate, Origin, lead_key
+from gateway.model.json import JsonObject
+from gateway.model.outcome import Kind, Outcome
+from gateway.settings.model import CredentialSettings, TenantSettings
+from gateway.transport.port import ConnectFailed, HttpReply, HttpRequest, HttpResponse
+
+BASE_URL = "https://api.example.com/tenant-7"
+SYSTEM = "theirs"
+INBOUND, OUTBOUND = "sk-workspace_inbound-S3CRET", "sk-workspace_outbound-S3CRET"
+TENANT = TenantSettings(region="AU", timezone="Australia/Melbourne")
+EVENT_ID = "0192d000-0000-7000-8000-000000000001"
+NOW = 1_767_225_600.0
+QUOTA = QuotaState(limit=10, remaining=0, used=10, reset_at=NOW + 2.5, per=5.0)
+
+Keyed: TypeAlias = Callable[[SampleCall, str | None], SampleCall]
+Ending: TypeAlias = tuple[Kind, Code | None]
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer that the vendor documents (or that its slice infers)."""
+
+    status: int
+    body: bytes
+    but: str = ""
+    """Why our own answer is another one; empty where it is the same."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A vendor under test; one with two APIs is two subjects."""
+
+    name: str
+    vendor: Vendor
+    credential: Mapping[str, Any]
+    """What an inbound key needs beside `dialect` and `system`; its secrets are INBOUND."""
+    connector: Mapping[str, Any]
+    """What a connector needs beside `vendor`, `base_url` and `system`; secrets are OUTBOUND."""
+    samples: tuple[SampleCall, ...]
+    """Recorded calls, each of a lead of its own or of the same one."""
+    keyed: Keyed
+    """The call with this key and no other."""
+    ours: Callable[[bytes], bool]
+    """Whether a body is an answer of this vendor."""
+    empty_body: bool
+    """Whether no body at all is a call that changes nothing."""
+    no_key: Said
+    wrong_key: Said
+    busy: Said
+    over_quota: Said
+    says_when: bool
+    """Whether busy and over quota carry a Retry-After."""
+    seed: JsonObject
+    """The samples' lead, in a state in which all of them are applied."""
+    errors: tuple[Said, ...]
+    """Every answer of the vendor's table, about the samples' lead."""
+    spelt: Mapping[str, str] | None = None
+    """Canonical fields whose names a connector spells in its own way."""
+    fine: frozenset[Ending] = frozenset({(Kind.APPLIED, None)})
+    """How an update may end that is answered 2xx; None is any code."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The vendor's dialect."""
+        assert self.vendor.dialect is not None
+        return self.vendor.dialect
+
+    @property
+    def folder(self) -> Path:
+        """The slice."""
+        return Path(inspect.getfile(self.vendor.connect)).parent
+
+    def key(self, **settings: Any) -> CredentialSettings:
+        """The settings of an inbound key."""
+        model = self.vendor.credential_settings
+        assert model is not None
+        given = {"dialect": self.dialect.name, "system": SYSTEM, **self.credential, **settings}
+        return model.model_validate(given)
+
+    def caller(self) -> Caller:
+        """Who calls with that key."""
+        return Caller("default", SYSTEM, TENANT.region, TENANT.timezone, self.key())
+
+    def connect(self) -> Connector:
+        """A connector that speaks the callers' ids."""
+        own = {"vendor": self.vendor.name, "base_url": BASE_URL, "system": SYSTEM}
+        settings = self.vendor.connector_settings.model_validate({**own, **self.connector})
+        return self.vendor.connect("there", settings, {"default": TENANT})
+
+    def backend(self, *leads: JsonObject) -> Backend:
+        """A fake backend with these leads."""
+        made = load(self.vendor.sandbox, faithful=False)
+        for lead in leads:
+            made.seed(lead)
+        return made
+
+    def asked(self, sample: SampleCall) -> RequestedUpdate:
+        """What a recorded call asks; it must be a good one."""
+        parsed = self.dialect.parse(call_of(self.dialect, sample), sample.body, self.caller())
+        assert isinstance(parsed, Parsed), parsed
+        (update,) = parsed.updates
+        return update
+
+    def delivery(self, sample: SampleCall) -> Delivery:
+        """The delivery that a recorded call becomes, by way of the log."""
+        operation = call_of(self.dialect, sample).operation
+        event = event_of(self.asked(sample), self.dialect.name, operation)
+        return Delivery(read_update(update_headers(event), update_value(event)), event.ids)
+
+
+def event_of(update: RequestedUpdate, dialect: str, operation: str) -> LeadUpdate:
+    """The event that an accepted update becomes."""
+    return LeadUpdate(
+        id=EVENT_ID,
+        time="2026-01-01T00:00:00.000Z",
+        tenant="default",
+        lead_key=lead_key("default", update.lead),
+        ids=(update.lead,),
+        changes=update.changes,
+        attributes=update.attributes,
+        triggers=update.triggers,
+        origin=Origin(dialect, operation, SYSTEM, None, update.scope, update.names),
+    )
+
+
+# --- calls ----------------------------------------------------------------------------------
+
+
+def call_of(dialect: Dialect, sample: SampleCall) -> Call:
+    """A call as the front door hands it on; raises LookupError where no route takes it."""
+    for route in dialect.routes:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path)
+        match = re.fullmatch(pattern, sample.path)
+        if route.method == sample.method and match is not None:
+            parameters = {name: unquote(text) for name, text in match.groupdict().items()}
+            headers = {name.lower(): value for name, value in sample.headers}
+            path = unquote(sample.path)
+            return Call(sample.method, path, route.operation, parameters, sample.query, headers)
+    raise LookupError(f"{sample.method} {sample.path}")
+
+
+def sample_of(request: HttpRequest) -> SampleCall:
+    """What a connector sends, as a call to whoever is behind BASE_URL."""
+    parts = urlsplit(request.url)
+    path = parts.path.removeprefix(urlsplit(BASE_URL).path)
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    return SampleCall(request.method, path, query, request.headers, request.body, "")
+
+
+def asked_of(backend: Backend, request: HttpRequest) -> HttpResponse:
+    """What a fake backend answers to a connector."""
+    sent = sample_of(request)
+    headers = {name.lower(): value for name, value in sent.headers}
+    path = unquote(sent.path)
+    answer = backend.handle(BackendCall(sent.method, path, sent.query, headers, sent.body, NOW))
+    told = {name.lower(): value for name, value in answer.headers}
+    return HttpResponse(answer.status, told, answer.body)
+
+
+Held: TypeAlias = tuple[list[HttpRequest], tuple[Verdict, ...]]
+
+
+def held(conversation: Conversation, reply: Callable[[HttpRequest], HttpReply]) -> Held:
+    """Hold a whole conversation; what was sent, and the verdicts."""
+    sent: list[HttpRequest] = []
+    try:
+        sent.append(next(conversation))
+        while True:
+            sent.append(conversation.send(reply(sent[-1])))
+    except StopIteration as end:
+        return sent, end.value
+
+
+def refusing(_: HttpRequest) -> HttpReply:
+    """Nobody is there."""
+    return ConnectFailed("refused")
+
+
+def in_query(name: str) -> Keyed:
+    """A key that is a parameter of the query."""
+
+    def keyed(sample: SampleCall, key: str | None) -> SampleCall:
+        others = tuple(pair for pair in sample.query if pair[0].strip() != name)
+        return replace(sample, query=others + _pairs(name, key))
+
+    return keyed
+
+
+def in_header(name: str, before: str = "") -> Keyed:
+    """A key that is a header, after a word."""
+
+    def keyed(sample: SampleCall, key: str | None) -> SampleCall:
+        others = tuple(pair for pair in sample.headers if pair[0].lower() != name.lower())
+        value = None if key is None else before + key
+        return replace(sample, headers=others + _pairs(name, value))
+
+    return keyed
+
+
+def _pairs(name: str, value: str | None) -> tuple[tuple[str, str], ...]:
+    return () if value is None else ((name, value),)
+
+
+def secrets_of(settings: BaseModel) -> Iterator[str]:
+    """Every secret in settings, however deep."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from secrets_of(value)
+
+
+# --- answers --------------------------------------------------------------------------------
+
+
+def rendered(answer: Answer) -> Answer:
+    """An answer that is bytes of the type it says it is, in the vendor's shape."""
+    assert isinstance(answer.body, bytes)
+    assert 100 <= answer.status <= 599
+    if answer.content_type.startswith("application/json"):
+        orjson.loads(answer.body)
+    assert all(type(part) is str for header in answer.headers for part in header)
+    assert all("\n" not in part and "\r" not in part for pair in answer.headers for part in pair)
+    return answer
+
+
+def refused(subject: Subject, refusal: Refusal, sample: SampleCall | None = None) -> Answer:
+    """A refusal, rendered: never a success, always the vendor's own."""
+    call = call_of(subject.dialect, sample or subject.samples[0])
+    quota = refusal.quota if isinstance(refusal, OverQuota) else None
+    answer = rendered(subject.dialect.refuse(call, refusal, quota))
+    assert answer.status >= 400
+    assert subject.ours(answer.body), answer
+    return answer
+
+
+def told(subject: Subject, sample: SampleCall, outcome: Outcome) -> Answer:
+    """The answer to a caller whose update ended so."""
+    dialect = subject.dialect
+    parsed = Parsed((subject.asked(sample),))
+    leads = [{"id": parsed.updates[0].lead.id}] if dialect.wants_lead else []
+    settled = [Settled(EVENT_ID, outcome)]
+    call = call_of(dialect, sample)
+    return dialect.answer(Answering(call, subject.caller(), parsed, settled, leads, QUOTA, NOW))
+
+
+def ended(kind: Kind, code: Code, verdict: Refused | NeedsHuman | None = None) -> Outcome:
+    """An outcome, of a verdict where there is one."""
+    outcome = Outcome(EVENT_ID, "there", kind, code, "default", "ld_1")
+    if verdict is None:
+        return outcome
+    details = verdict.details if isinstance(verdict, Refused) else {}
+    return replace(outcome, message=verdict.message, status=verdict.status, details=details)
