@@ -11,9 +11,11 @@ from gateway.clock import rfc3339
 from gateway.dialect import Call, Caller, RequestedUpdate
 from gateway.eventlog.port import NewRecord, Topic, partition_of
 from gateway.model.changes import Changes
-from gateway.model.codec import update_headers, update_value
+from gateway.model.codec import outcome_headers, outcome_value, update_headers, update_value
+from gateway.model.codes import Code
 from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
 from gateway.model.making import make_origin, make_update
+from gateway.model.outcome import Kind, Outcome
 from gateway.routes import Routes
 from gateway.store.links import Links
 
@@ -104,6 +106,28 @@ class Builder:
             update.triggers,
             origin,
         )
+
+
+def records_of(event: LeadUpdate, partitions: int, now: float) -> tuple[NewRecord, ...]:
+    """An event as a record of the updates topic; one that no route wants comes with its
+    outcome, since no connector will ever give it one."""
+    record = record_of(event, partitions, now)
+    if event.connectors:
+        return (record,)
+    outcome = Outcome(
+        event.id,
+        "",
+        Kind.SKIPPED,
+        Code.UNROUTED,
+        event.tenant,
+        event.lead_key,
+        message="no route matched",
+        time=event.time,
+    )
+    headers, value = outcome_headers(outcome), outcome_value(outcome)
+    return record, NewRecord(
+        Topic.OUTCOMES, record.partition, event.lead_key, headers, value, now
+    )
 
 
 def record_of(event: LeadUpdate, partitions: int, now: float) -> NewRecord:

@@ -29,7 +29,7 @@ from gateway.dialect import (
     Unauthenticated,
     UpdateResult,
 )
-from gateway.edge.building import Builder, Built, record_of
+from gateway.edge.building import Builder, Built, records_of
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials, Registered
 from gateway.edge.patience import Patience, Verdicts
@@ -103,7 +103,11 @@ class Intake:
 
     async def _append(self, visit: Visit, built: Built, claim: Claim | None) -> Reply:
         partitions = self.log.partitions(Topic.UPDATES)
-        records = [record_of(event, partitions, visit.now) for event in built.events]
+        records = [
+            record
+            for event in built.events
+            for record in records_of(event, partitions, visit.now)
+        ]
         verdicts = self.patience.expect(built.events) if built.waits else None
         try:
             standing = await self.journal.accept(Entry(records, claim))

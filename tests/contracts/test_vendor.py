@@ -195,7 +195,7 @@ def test_what_a_fake_backend_shows_can_be_seeded(subject: Subject) -> None:
 
 
 @every_subject
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_fake_backend_answers_anything(subject: Subject, data: st.DataObject) -> None:
     """Any body, any path below, with and without a key."""

@@ -113,7 +113,7 @@ def judged(talk: Conversation, reply: Callable[[], HttpReply]) -> Verdict:
 
 
 @every_subject
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.data())
 def test_whatever_comes_back_there_is_a_verdict(subject: Subject, data: st.DataObject) -> None:
     """The vendor's own answers, altered ones, garbage, nothing."""
@@ -122,7 +122,7 @@ def test_whatever_comes_back_there_is_a_verdict(subject: Subject, data: st.DataO
 
 
 @every_subject
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_the_event_there_is_a_verdict(subject: Subject, data: st.DataObject) -> None:
     """Of any dialect, with values of any type, answered in any way the vendor documents."""

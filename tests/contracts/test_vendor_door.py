@@ -45,7 +45,7 @@ from tests.contracts.vendors import (
 )
 from tests.gateway.model import strategies
 
-few = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 @every_sample

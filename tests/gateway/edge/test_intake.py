@@ -8,8 +8,10 @@ import pytest
 
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Answer
+from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
-from gateway.model.codec import read_update
+from gateway.model.codec import read_outcome, read_update
+from gateway.model.codes import Code
 from gateway.model.outcome import Kind
 from gateway.store.claims import Answered, Attached, Claim, Reused
 from tests.gateway.edge.front import NOWHERE, Front, front, noojee_call
@@ -47,6 +49,22 @@ async def test_what_is_appended(door: Front) -> None:
         (("X-Leadwire-Event-Id", event.id), ("X-Leadwire-Outcome", "noojee-au=applied")),
     )
     assert (reply.claim, door.waiting.calls) == (claim_of(door), 0)
+
+
+async def test_an_update_that_no_route_wants_leaves_an_outcome(tmp_path: Path) -> None:
+    """Together with the update, since no connector will ever settle it."""
+    told = document(tmp_path, NOWHERE)
+    told["routes"] = []
+    nobody = front(tmp_path, told)
+    reply = await nobody.noojee()
+    (entry,) = nobody.journal.entries
+    update, verdict = entry.records
+    outcome = read_outcome(verdict.headers, verdict.value)
+    assert (reply.answer.status, reply.answer.body) == (200, OK)
+    assert (update.topic, verdict.topic) == (Topic.UPDATES, Topic.OUTCOMES)
+    assert (outcome.event_id, outcome.connector) == (reply.events[0], "")
+    assert (outcome.kind, outcome.code) == (Kind.SKIPPED, Code.UNROUTED)
+    assert (verdict.key, verdict.partition) == (update.key, update.partition)
 
 
 async def test_a_refusal_by_the_authority(door: Front) -> None:
