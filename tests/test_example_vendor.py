@@ -139,13 +139,13 @@ def test_every_registered_vendor_is_in_two_import_contracts() -> None:
     names = {vendor.name for vendor in VENDORS}
     layers = [{one.strip(" ()") for one in layer.split("|")} for layer in apart["layers"]]
     assert [layer for layer in layers if layer & names] == [names]
-    assert inside["containers"] == sorted(f"connectors.{name}" for name in names)
+    assert set(inside["containers"]) == {f"connectors.{name}" for name in names}
     assert apart["exhaustive"]
     assert inside["exhaustive"]
 
 
-def test_the_registry_is_in_one_order() -> None:
-    """By name, each once, each in the folder of its name."""
+def test_a_vendor_has_one_name() -> None:
+    """In the registry, of its folder and of its sandbox."""
     names = [vendor.name for vendor in VENDORS]
-    assert names == sorted(set(names))
+    assert len(names) == len(set(names))
     assert [vendor.sandbox for vendor in VENDORS] == [f"connectors.{n}.sandbox" for n in names]

@@ -58,6 +58,16 @@ def test_every_registered_vendor_is_described() -> None:
     assert {subject.vendor for subject in SUBJECTS} == {*VENDORS, ACME}
 
 
+def test_no_two_dialects_serve_the_same_path() -> None:
+    """They share one listener; the name of a parameter makes no difference."""
+    served = [
+        (route.method, re.sub(r"\{\w+\}", "{}", route.path))
+        for dialect in {subject.dialect for subject in SUBJECTS}
+        for route in dialect.routes
+    ]
+    assert len(served) == len(set(served))
+
+
 @every_subject
 def test_a_slice_has_only_its_parts(subject: Subject) -> None:
     """A part that outgrows a file is a folder of that name."""

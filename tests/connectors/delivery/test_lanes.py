@@ -327,3 +327,14 @@ def test_a_timer_makes_a_lane_ready_and_says_when(due: float) -> None:
     seen = [lanes.next_due, lanes.ready]
     lanes.wake(5.0)
     assert [*seen, lanes.ready] == ([5.0, 0, 1] if due else [inf, 1, 1])
+
+
+def test_a_verdict_on_a_later_update_does_not_shorten_the_heads_wait() -> None:
+    """Only a lane that waits for something to change is looked at."""
+    lanes = Lanes()
+    lanes.add(queued("a", 0), 0.0)
+    [lane] = lanes.take(1)
+    lanes.store(queued("a", 1))
+    lanes.again(lane, 5.0, 1.0)
+    lanes.recheck(["a", "unknown"], 2.0)
+    assert (0, 5.0) == (lanes.ready, lane.due)

@@ -147,6 +147,23 @@ async def test_an_operator_resumes_a_stopped_connector() -> None:
 
 
 @in_virtual_time
+async def test_a_pause_does_not_resume_a_stopped_connector() -> None:
+    """It stays stopped when the pause ends without a word from the vendor, but for one try."""
+    async with bench(lambda _: says(401)) as made:
+        await made.append(update("e0"))
+        async with made.running():
+            await passed(10.3)
+            await made.wish("paused")
+            await passed(2.0)
+            seen = [await made.state()]
+            await made.wish("run")
+            await passed(2.0)
+            seen.append(await made.state())
+        stopped = ("stopped", "unauthenticated: the key *** is wrong")
+        assert ([stopped, stopped], [0.0, 13.0]) == (seen, made.vendor.times)
+
+
+@in_virtual_time
 async def test_a_paused_connector_sends_nothing_even_after_a_restart() -> None:
     """Until it is resumed."""
     async with bench(ok) as made:
