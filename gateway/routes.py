@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
-
-import cel
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from gateway.model.changes import Changes, change_to_json
 from gateway.model.event import Attributes, Followers, LeadId, Origin, TriggerWishes
-from gateway.settings.conditions import VARIABLES, compiled
 from gateway.settings.model import RouteSettings
+
+if TYPE_CHECKING:
+    from gateway.conditions import Condition
+
+ALWAYS = "true"
+"""The condition that costs nothing."""
 
 OnError: TypeAlias = Callable[[str, str], None]
 """A route's name, and why its condition could not be evaluated; holds nothing of the event."""
@@ -90,74 +93,11 @@ def context(update: Routable) -> dict[str, object]:
     }
 
 
-Event: TypeAlias = Mapping[str, object] | cel.Context
-"""An event as `context` writes it, or the same made ready for CEL."""
-
-
-def prepared(event: Mapping[str, object], names: Collection[str]) -> Event:
-    """The named parts of an event, turned into CEL's values once for many conditions: that is
-    by far the dearest part of an evaluation.
-
-    A value that CEL has no room for (half of a surrogate pair) leaves the event as it is, so
-    that conditions about its other parts still hold.
-    """
-    try:
-        return cel.Context({name: event[name] for name in names})
-    except _FAILURES:
-        return event
-
-
-class Condition:
-    """A compiled condition. One that can't be evaluated does not hold, and says why once for
-    each kind of reason."""
-
-    def __init__(self, name: str, text: str, on_error: OnError) -> None:
-        """Compile; raises ValueError. `name` is for `on_error`."""
-        self.constant = text.strip() == "true"
-        self._name = name
-        self._program = compiled(text)
-        self.names = VARIABLES.intersection(self._program.variables())
-        self._on_error = on_error
-        self._told: set[str] = set()
-
-    def holds(self, event: Event) -> bool:
-        """Whether it is true of an event, given as `context` or `prepared` writes it."""
-        try:
-            if not isinstance(event, cel.Context):
-                event = cel.Context({name: event[name] for name in self.names})
-            answer = self._program.execute(event)
-        except _FAILURES as error:
-            self._tell(_reason(error, self._program))
-            return False
-        if not isinstance(answer, bool):
-            self._tell("its value is neither true nor false")
-            return False
-        return answer
-
-    def _tell(self, reason: str) -> None:
-        if reason not in self._told:
-            self._told.add(reason)
-            self._on_error(self._name, reason)
-
-
-_FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-
-
-def _reason(error: Exception, program: cel.Program) -> str:
-    """Why, in words that can't hold a value of the event."""
-    if isinstance(error, KeyError):
-        key = str(error.args[0]) if error.args else ""
-        named = f"the key {key!r}" if key and key in program.source else "a key"
-        return f"it reads {named}, which this event has not; ask has(…) first"
-    if isinstance(error, TypeError):
-        return "it compares or joins values of types that don't go together"
-    return f"it could not be evaluated ({type(error).__name__})"
-
-
 @dataclass(frozen=True, slots=True)
 class _Route:
     settings: RouteSettings
-    condition: Condition
+    condition: Condition | None
+    """None: it always matches."""
 
 
 class Routes:
@@ -173,7 +113,7 @@ class Routes:
 
         A route without a tenant is every tenant's.
         """
-        ready = [_Route(route, Condition(route.name, route.when, on_error)) for route in routes]
+        ready = [_Route(route, _condition(route, on_error)) for route in routes]
         self._routes: dict[str, tuple[_Route, ...]] = {
             tenant: tuple(r for r in ready if r.settings.tenant in {None, tenant})
             for tenant in tenants
@@ -181,10 +121,10 @@ class Routes:
         self._constant = frozenset(
             tenant
             for tenant, own in self._routes.items()
-            if all(route.condition.constant for route in own)
+            if all(route.condition is None for route in own)
         )
         self._names = {
-            tenant: frozenset(name for route in own for name in route.condition.names)
+            tenant: frozenset(n for route in own if route.condition for n in route.condition.names)
             for tenant, own in self._routes.items()
         }
         self._decided: dict[tuple[str, str], Decision] = {}
@@ -194,8 +134,8 @@ class Routes:
         tenant, dialect = update.tenant, update.origin.dialect
         routes = self._routes.get(tenant, ())
         if tenant not in self._constant:
-            event = prepared(context(update), self._names.get(tenant, ()))
-            return _joined([r for r in routes if _matches(r, event)], dialect)
+            event = context(update)
+            return _joined(_matching(routes, event, self._names.get(tenant, ())), dialect)
         decision = self._decided.get((tenant, dialect))
         if decision is None:
             decision = _joined(routes, dialect)
@@ -203,8 +143,21 @@ class Routes:
         return decision
 
 
-def _matches(route: _Route, event: Event) -> bool:
-    return route.condition.constant or route.condition.holds(event)
+def _condition(route: RouteSettings, on_error: OnError) -> Condition | None:
+    if route.when.strip() == ALWAYS:
+        return None
+    from gateway.conditions import Condition  # noqa: PLC0415 - see that module's docstring
+
+    return Condition(route.name, route.when, on_error)
+
+
+def _matching(
+    routes: Sequence[_Route], event: Mapping[str, object], names: Collection[str]
+) -> list[_Route]:
+    from gateway.conditions import prepared  # noqa: PLC0415 - as above
+
+    ready = prepared(event, names)
+    return [r for r in routes if r.condition is None or r.condition.holds(ready)]
 
 
 def _joined(matched: Sequence[_Route], dialect: str) -> Decision:

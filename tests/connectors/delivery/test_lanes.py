@@ -337,4 +337,4 @@ def test_a_verdict_on_a_later_update_does_not_shorten_the_heads_wait() -> None:
     lanes.store(queued("a", 1))
     lanes.again(lane, 5.0, 1.0)
     lanes.recheck(["a", "unknown"], 2.0)
-    assert (0, 5.0) == (lanes.ready, lane.due)
+    assert (lanes.ready, lane.due) == (0, 5.0)
