@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from connectors.delivery.breaker import Permit
 from connectors.delivery.connector import (
+    Applied,
     Delivery,
     Misconfigured,
     Refused,
@@ -25,6 +26,7 @@ from connectors.delivery.judgement import (
     SlowDown,
     Stop,
     TryAgain,
+    applied,
     decide,
     is_failure,
     is_proper,
@@ -38,7 +40,8 @@ from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
-from gateway.model.outcome import Attempt, Kind, Outcome, Result
+from gateway.model.making import make_attempt, make_outcome
+from gateway.model.outcome import Kind, Outcome, Result
 from gateway.store import fields
 
 KNOWN = 50_000
@@ -112,6 +115,8 @@ class Attempting:
             self._gate.abandoned(ticket)
             raise
         seconds = clock.monotonic() - began
+        if len(lanes) == 1 and isinstance(verdicts[0], Applied):
+            return [self._applied(lanes[0], verdicts[0], at, seconds)]
         self._tell_gate(verdicts, ticket)
         if len(lanes) > 1 and _failed_whole(verdicts):
             return self._halve(lanes, verdicts[0])
@@ -122,12 +127,24 @@ class Attempting:
             for lane, verdict in zip(lanes, verdicts, strict=True)
         ]
 
+    def _applied(self, lane: Lane, verdict: Applied, at: float, seconds: float) -> Judged:
+        """What nearly every attempt comes to, without weighing."""
+        self._gate.answered()
+        self._proper += 1
+        progress = lane.head.progress
+        self._note(progress, at, seconds, (progress.counted + 1, Result.APPLIED, "", verdict.status))
+        progress.counted += 1
+        progress.uncounted = 0
+        progress.mark = self._proper
+        return Judged(lane, applied(verdict))
+
     def outcome(self, queued: Queued, finish: Finish) -> Outcome:
         """The verdict on a delivery, as it is written down."""
         event = queued.event
         if self._parked:
             self._parked.pop(event.id, None)
-        return Outcome(
+        message = finish.message and redacted(finish.message, self._plan.connector.secrets)
+        return make_outcome(
             event.id,
             self._plan.name,
             finish.kind,
@@ -135,7 +152,7 @@ class Attempting:
             event.tenant,
             event.lead_key,
             queued.round,
-            redacted(finish.message, self._plan.connector.secrets),
+            message,
             finish.status,
             tuple(queued.progress.attempts),
             finish.dropped,
@@ -162,6 +179,9 @@ class Attempting:
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
+        if self._ports.links.none and not self._plan.connector.reads and len(event.ids) == 1:
+            mine = event.ids[0].system == system
+            return Delivery(event, event.ids, ()) if mine else Delivery(event, (), event.ids)
         ids = await self._ids(event)
         known: JsonObject = {}
         if self._plan.connector.reads:
@@ -248,14 +268,25 @@ class Attempting:
             down,
         )
         decision = decide(verdict, situation, policy)
-        number, result, message, status = self._written(progress, decision, verdict)
-        progress.note(Attempt(number, rfc3339(at), round(seconds, 6), result, status, message))
+        self._note(progress, at, seconds, self._written(progress, decision, verdict))
         if isinstance(decision, Park):
             self._parked[lane.head.event.id] = progress.mark, progress.since, progress.age
             progress.age += waited + decision.after
-        self._ports.metrics.attempts(self._plan.name, result).inc()
-        self._ports.metrics.attempt_seconds(self._plan.name).observe(seconds)
         return Judged(lane, decision)
+
+    def _note(
+        self,
+        progress: Progress,
+        at: float,
+        seconds: float,
+        told: tuple[int, Result, str, int | None],
+    ) -> None:
+        """Write an attempt down: its number, result, message and HTTP status."""
+        number, result, message, status = told
+        progress.note(make_attempt(number, rfc3339(at), round(seconds, 6), result, status, message))
+        metrics, name = self._ports.metrics, self._plan.name
+        metrics.attempts(name, result).inc()
+        metrics.attempt_seconds(name).observe(seconds)
 
     def _written(
         self, progress: Progress, decision: Decision, verdict: Verdict

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
 from gateway.transport.port import HttpReply, HttpRequest
+
+
+NOTHING: JsonObject = {}
+"""An empty object, shared; nobody writes into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,7 @@ class Limit:
     per: float
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One event for one connector, as a conversation sees it."""
 
     event: LeadUpdate
@@ -34,15 +37,14 @@ class Delivery:
     """This lead's ids in the connector's system, the event's own first; may be empty."""
     other_ids: tuple[LeadId, ...] = ()
     """Its linked ids in other systems (`email`, `phone`, …), for a vendor's own search."""
-    known: Mapping[str, JsonValue] = field(default_factory=dict)
+    known: Mapping[str, JsonValue] = NOTHING
     """Last applied values of the fields the connector `reads`."""
 
 
 # --- verdicts -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """The vendor did it."""
 
     snapshot: JsonObject | None = None

@@ -15,7 +15,7 @@ from math import inf
 from typing import NamedTuple
 
 from connectors.delivery.breaker import Breaker, Permit
-from connectors.delivery.throttle import Slot, Throttle
+from connectors.delivery.throttle import UNLIMITED, Slot, Throttle
 from gateway.clock import Clock
 from gateway.store.leases import RENEW
 
@@ -28,6 +28,9 @@ class Ticket(NamedTuple):
 
     breaker: Permit
     settings: Permit
+
+
+_PLAIN = Ticket(Permit.SEND, Permit.SEND)
 
 
 class Gate:
@@ -55,6 +58,10 @@ class Gate:
         self._impeded = 0.0
         self._ticked = clock.monotonic()
         self._free_at = -inf
+        self._clear = False
+        """Whether nothing but the lease can hold anything back: found anew at each change, so
+        that the way of most requests is one comparison."""
+        self.changed()
 
     def leased(self, until: float) -> None:
         """The lease holds until this monotonic time."""
@@ -80,7 +87,12 @@ class Gate:
         now = self._clock.monotonic()
         if self._shut or self._lease_until - now < RENEW:
             return inf
-        return max(self.breaker.wait(now), self.settings.wait(now), self.throttle.wait(now))
+        if self._clear:
+            return 0.0
+        wait = max(self.breaker.wait(now), self.settings.wait(now), self.throttle.wait(now))
+        if wait <= 0.0:
+            self._look()
+        return wait
 
     async def enter(self) -> Ticket:
         """Wait for leave to make an attempt, in order of coming, so that each probe is another's;
@@ -90,7 +102,7 @@ class Gate:
                 while (wait := self.wait()) > 0.0:
                     await self._pause(wait)
                 return self._ticket()
-        return self._ticket()
+        return _PLAIN if self._clear else self._ticket()
 
     def _ticket(self) -> Ticket:
         now = self._clock.monotonic()
@@ -102,6 +114,8 @@ class Gate:
     async def slot(self) -> Slot:
         """Wait for leave to send one request of an attempt."""
         began = self._clock.monotonic()
+        if self._clear and self._lease_until - began >= RENEW:
+            return UNLIMITED
         while True:
             now = self._clock.monotonic()
             wait = self.throttle.wait(now) if self._lease_until - now >= RENEW else inf
@@ -113,13 +127,17 @@ class Gate:
 
     def done(self, slot: Slot) -> None:
         """The request was answered, or given up."""
+        if slot == UNLIMITED:
+            return
         self.throttle.done(slot, self._clock.monotonic())
         if self._waiting:
             self.changed()
 
     def answered(self) -> None:
         """The vendor gave a proper answer."""
-        if self.breaker.is_open or self.settings.is_open:
+        if self._clear:
+            self.breaker.answered()
+        elif self.breaker.is_open or self.settings.is_open:
             self.reason = ""
             self.breaker.answered()
             self.settings.answered()
@@ -165,6 +183,11 @@ class Gate:
 
     def impeded(self) -> float:
         """Seconds so far in which nothing could be delivered whatever the lead."""
+        if self._clear:
+            return self._impeded
+        return self._tick()
+
+    def _tick(self) -> float:
         now = self._clock.monotonic()
         self._impeded += max(0.0, min(now, self._free_at) - self._ticked)
         self._ticked = now
@@ -177,11 +200,15 @@ class Gate:
 
     def changed(self) -> None:
         """Wake all that wait, to look again."""
-        self.impeded()
+        self._look()
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _look(self) -> None:
+        self._tick()
+        self._clear = self._free_at == self._ticked and not self.throttle.limited
 
     async def _pause(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

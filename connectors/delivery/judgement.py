@@ -8,11 +8,12 @@ answer counted since then was another lead's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, assert_never
 
 from connectors.delivery.backoff import delay
 from connectors.delivery.connector import (
+    NOTHING,
     Applied,
     Misconfigured,
     NeedsHuman,
@@ -62,8 +63,7 @@ class Situation(NamedTuple):
     """Whether the vendor counts as down, or was asked only to see if it still is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """The delivery is over."""
 
     kind: Kind
@@ -71,7 +71,7 @@ class Finish:
     message: str = ""
     status: int | None = None
     dropped: tuple[str, ...] = ()
-    details: JsonObject = field(default_factory=dict)
+    details: JsonObject = NOTHING
     snapshot: JsonObject | None = None
     result: Result = Result.REFUSED
     human: bool = False
@@ -124,18 +124,25 @@ def is_failure(verdict: Verdict) -> bool:
     return isinstance(verdict, Unreachable | Unavailable)
 
 
+def applied(verdict: Applied) -> Finish:
+    """The end of a delivery that the vendor applied, whatever the situation."""
+    return Finish(
+        Kind.APPLIED,
+        Code.OK,
+        "",
+        verdict.status,
+        verdict.dropped,
+        NOTHING,
+        verdict.snapshot,
+        Result.APPLIED,
+    )
+
+
 def decide(verdict: Verdict, situation: Situation, policy: Policy) -> Decision:
     """What to do now."""
     match verdict:
         case Applied():
-            return Finish(
-                Kind.APPLIED,
-                Code.OK,
-                status=verdict.status,
-                dropped=verdict.dropped,
-                snapshot=verdict.snapshot,
-                result=Result.APPLIED,
-            )
+            return applied(verdict)
         case Refused():
             return Finish(
                 Kind.REJECTED,

@@ -82,7 +82,9 @@ class Queued:
     @classmethod
     def of_record(cls, record: Record, connector: str) -> Queued:
         """From the log, for one connector. Raises ValueError for a record that is not ours."""
-        event = read_update(record.headers, record.value)
+        event = record.parsed
+        if not isinstance(event, LeadUpdate):
+            event = read_update(record.headers, record.value)
         leads = event.followers == "at_once" or event.authority in {None, connector}
         return cls(
             event,

@@ -19,6 +19,8 @@ from connectors.delivery.connector import Limit
 
 Slot = NewType("Slot", int)
 """Proof that a request was let through; handed back when it is answered or given up."""
+UNLIMITED = Slot(0)
+"""What a request needs where there are no limits: nothing is counted."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,11 @@ class Throttle:
         self._taken = 0
         self._paused_until = -math.inf
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit to keep."""
+        return bool(self._windows)
+
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent: 0.0 is now, `math.inf` is not before one of those
         under way is answered."""
@@ -62,8 +69,7 @@ class Throttle:
             raise ValueError("no slot is free")
         self._taken += 1
         slot = Slot(self._taken)
-        if self._windows:
-            self._unanswered.add(slot)
+        self._unanswered.add(slot)
         return slot
 
     def done(self, slot: Slot, now: float) -> None:

@@ -133,6 +133,5 @@ def records_of(event: LeadUpdate, partitions: int, now: float) -> tuple[NewRecor
 def record_of(event: LeadUpdate, partitions: int, now: float) -> NewRecord:
     """An event as a record of the updates topic."""
     part = partition_of(event.lead_key, partitions)
-    return NewRecord(
-        Topic.UPDATES, part, event.lead_key, update_headers(event), update_value(event), now
-    )
+    headers, value = update_headers(event), update_value(event)
+    return NewRecord(Topic.UPDATES, part, event.lead_key, headers, value, now, event)

@@ -37,11 +37,14 @@ class NewRecord(NamedTuple):
     topic: Topic
     partition: int
     key: str
+    """Without control characters."""
     headers: Headers
     value: bytes
     """UTF-8 JSON."""
     time: float
     """Unix seconds."""
+    parsed: object = None
+    """What `value` says, where the writer has it: readers in its own process need not read."""
 
 
 class Record(NamedTuple):
@@ -54,6 +57,8 @@ class Record(NamedTuple):
     headers: Headers
     value: bytes
     time: float
+    parsed: object = None
+    """What `value` says, where this process wrote it."""
 
     def header(self, name: str) -> str | None:
         """The value of a header."""

@@ -26,6 +26,7 @@ from gateway.database.sqlite import SqliteDatabase
 from gateway.eventlog.port import (
     AppendUnknown,
     Extent,
+    Headers,
     LogUnavailable,
     NewRecord,
     OffsetOutOfRange,
@@ -53,10 +54,11 @@ SCHEMA = (
 )
 
 _INSERT = "INSERT INTO log_records (topic, part, pos, key, headers, value, time)"
-# One row with everything in it: sqlite3 wins the interpreter lock back for each row it steps.
-# JSON would round a time to 15 digits.
-_READ = """SELECT json_group_array(
-    json_array(pos, key, json(headers), value, printf('%!.17g', time))) FROM (
+# One row with everything in it: sqlite3 wins the interpreter lock back for each row it steps. The
+# separators (record and unit separator) can't be in JSON, which writes control characters as
+# escapes, nor in a key.
+_READ = """SELECT group_concat(pos || char(31) || key || char(31) || headers || char(31)
+    || value || char(31) || printf('%!.17g', time), char(30)) FROM (
     SELECT pos, key, headers, value, time FROM log_records
     WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
 
@@ -132,7 +134,7 @@ class SqliteLog:
         topics = set()
         for new, offset in zip(records, offsets, strict=True):
             topic, part = new.topic, new.partition
-            self._tail.add(Record(topic, part, offset, new.key, new.headers, new.value, new.time))
+            self._tail.add(Record(topic, part, offset, *new[2:]))
             extents = self._extents[topic]
             if offset >= extents[part].end:
                 extents[part] = Extent(extents[part].start, offset + 1)
@@ -175,20 +177,20 @@ class SqliteLog:
         return found
 
     async def _read_file(self, topic: Topic, part: int, offset: int, limit: int) -> list[Record]:
-        def operation() -> Operation[str]:
+        def operation() -> Operation[str | None]:
             rows = yield Query(_READ, (topic, part, offset, limit))
-            text: str = rows[0][0]
+            text: str | None = rows[0][0]
             return text
 
         try:
             text = await self._database.run(operation)
         except DatabaseUnavailable as error:
             raise LogUnavailable(str(error)) from error
-        rows = orjson.loads(text)
-        if not rows or rows[0][0] != offset:  # trimmed while the read waited for its turn
+        rows = [row.split("\x1f") for row in text.split("\x1e")] if text else []
+        if not rows or int(rows[0][0]) != offset:  # trimmed while the read waited for its turn
             raise OffsetOutOfRange(topic, part, offset, self._extents[topic][part])
         return [
-            Record(topic, part, p, key, tuple((n, v) for n, v in headers), value.encode(), float(t))
+            Record(topic, part, int(p), key, _headers(headers), value.encode(), float(t))
             for p, key, headers, value, t in rows
         ]
 
@@ -288,3 +290,7 @@ class SqliteLog:
         for topic, part, start, end in (yield Query(_ENDS)):
             extents[Topic(topic)][part] = Extent(start, max(start, end or 0))
         return extents
+
+
+def _headers(text: str) -> Headers:
+    return tuple((name, value) for name, value in orjson.loads(text))

@@ -7,8 +7,8 @@ from collections import deque
 
 from gateway.eventlog.port import Record, Topic
 
-OVERHEAD = 400
-"""Bytes a record takes beside its value and headers."""
+OVERHEAD = 1600
+"""Bytes a record takes beside its value: its headers, and what was parsed of it."""
 
 HEADER = 150
 """Bytes of a header: names are shared, a value and the pair are not."""

@@ -340,18 +340,22 @@ def _envelop(headers: Headers, data: Any) -> dict[str, Any]:
 def _fact_headers(fact: Outcome | Trigger) -> Headers:
     """The envelope of what a connector says of an update. An attribute may not be empty
     (CloudEvents 1.0, section 3.1): a gap in the log is of no lead."""
-    source = f"/{fact.tenant}/connectors/{fact.connector}"
-    headers = [_SPECVERSION, ("ce_id", fact.id), ("ce_source", source), ("ce_type", fact.type)]
-    if fact.time:
-        headers.append(("ce_time", fact.time))
-    if fact.lead_key:
-        headers.append(("ce_subject", fact.lead_key))
-        headers.append(("ce_partitionkey", fact.lead_key))
-    headers.append(("ce_tenant", fact.tenant))
-    if fact.connector:
-        headers.append(("ce_connector", fact.connector))
-    headers.append(_JSON)
-    return tuple(headers)
+    lead = fact.lead_key
+    headers = (
+        _SPECVERSION,
+        ("ce_id", fact.id),
+        ("ce_source", f"/{fact.tenant}/connectors/{fact.connector}"),
+        ("ce_type", fact.type),
+        ("ce_time", fact.time),
+        ("ce_subject", lead),
+        ("ce_partitionkey", lead),
+        ("ce_tenant", fact.tenant),
+        ("ce_connector", fact.connector),
+        _JSON,
+    )
+    if lead and fact.time and fact.connector:
+        return headers
+    return tuple(pair for pair in headers if pair[1] or pair[0] == "ce_tenant")
 
 
 def _expect(ce: Mapping[str, str], type_: str) -> None:

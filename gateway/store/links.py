@@ -21,6 +21,11 @@ class Links:
         self._keys: dict[tuple[str, LeadId], str] = {}
         self._ids: dict[tuple[str, str], tuple[LeadId, ...]] = {}
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing was ever linked."""
+        return self._version == 0
+
     async def refresh(self) -> None:
         """See whether links changed. Raises DatabaseUnavailable."""
         version = await self._store.run(leads.link_version)

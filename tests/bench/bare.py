@@ -1,7 +1,7 @@
-"""Bare programs to compare with: an aiohttp server that echoes, an aiohttp client that posts.
+"""Bare programs to compare with: an aiohttp server that echoes, an aiohttp client that calls.
 
-`python -m tests.bench.bare echo PORT` serves; `python -m tests.bench.bare post PORT COUNT`
-posts and prints calls a second.
+`python -m tests.bench.bare echo PORT` serves; `python -m tests.bench.bare put PORT COUNT`
+calls and prints calls a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import uvloop
 from aiohttp import web
 
 CONCURRENCY = 64
-BODY = b'{"status":"contacted","metadata":{"n":"1"}}'
+LEADS = 5_000
+HEADERS = (
+    ("Authorization", "Bearer sk-out"),
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json"),
+)
 
 
 async def echo(port: int) -> None:
@@ -35,16 +40,21 @@ async def echo(port: int) -> None:
     await asyncio.Event().wait()
 
 
-async def post(port: int, count: int) -> float:
-    """Post `count` times, CONCURRENCY at once; calls a second."""
+async def put(port: int, count: int) -> float:
+    """Make the calls that the measured connector makes, `count` of them, CONCURRENCY at once:
+    its method, headers, a path per lead, a JSON body, a JSON answer that is read. Calls a
+    second."""
     left = iter(range(count))
+    base = f"http://127.0.0.1:{port}/api/v1/leads/"
     connector = aiohttp.TCPConnector(limit=CONCURRENCY)
     async with aiohttp.ClientSession(connector=connector) as session:
 
         async def worker() -> None:
-            for _ in left:
-                async with session.post(f"http://127.0.0.1:{port}/", data=BODY) as answer:
-                    await answer.read()
+            for number in left:
+                body = orjson.dumps({"phone": "+15550100", "metadata": {"n": str(number)}})
+                url = f"{base}{number % LEADS}"
+                async with session.put(url, data=body, headers=HEADERS) as answer:
+                    orjson.loads(await answer.read())
 
         began = time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
@@ -57,7 +67,7 @@ def main() -> None:
         if sys.argv[1] == "echo":
             runner.run(echo(int(sys.argv[2])))
         else:
-            rate = runner.run(post(int(sys.argv[2]), int(sys.argv[3])))
+            rate = runner.run(put(int(sys.argv[2]), int(sys.argv[3])))
             sys.stdout.write(f"{rate}\n")
 
 

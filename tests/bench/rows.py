@@ -53,7 +53,7 @@ async def bare() -> Bare:
     backend = Backend()
     server, where = await backend.serve()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.bare", "post", str(where), str(CALLS),
+        sys.executable, "-m", "tests.bench.bare", "put", str(where), str(CALLS),
         stdout=asyncio.subprocess.PIPE,
         preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
     )
