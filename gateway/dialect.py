@@ -167,14 +167,18 @@ Refusal: TypeAlias = (
 # --- what a call asks ---------------------------------------------------------------------
 
 
+_NO_ATTRIBUTES = Attributes()
+_NO_WISHES = TriggerWishes()
+
+
 @dataclass(frozen=True, slots=True)
 class RequestedUpdate:
     """One update as the caller asked for it, before it has a lead key and a route."""
 
     lead: LeadId
     changes: Changes
-    attributes: Attributes = field(default_factory=Attributes)
-    triggers: TriggerWishes = field(default_factory=TriggerWishes)
+    attributes: Attributes = _NO_ATTRIBUTES
+    triggers: TriggerWishes = _NO_WISHES
     names: Mapping[str, str] = field(default_factory=dict)
     """Canonical field -> the caller's own name for it."""
     scope: JsonObject = field(default_factory=dict)
@@ -212,8 +216,7 @@ LeadView: TypeAlias = Mapping[str, JsonValue]
 `attributes` holds the caller's attributes, merged; `id` the vendor's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
+class Answering(NamedTuple):
     """All an answer is rendered from."""
 
     call: Call

@@ -112,9 +112,7 @@ class Server:
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
         server = self._settings.server
-        self._door = Listener(
-            self.front.door.application(), server.host, server.port, server.tls
-        )
+        self._door = Listener(self.front.door.application(), server.host, server.port, server.tls)
         await self._door.open(self._settings.shutdown_within)
         self.port = self._door.port
 
@@ -160,4 +158,3 @@ def _fitted(settings: Settings) -> Settings:
     most = max(1, min(settings.server.max_waiting, hard - SPARE_FILES))
     server = settings.server.model_copy(update={"max_waiting": most})
     return settings.model_copy(update={"server": server})
-

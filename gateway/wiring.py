@@ -90,8 +90,16 @@ def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
 def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:
     """What connectors work with."""
     return Ports(
-        storage.log, storage.journal, storage.store, links, board, clock, metrics, client,
-        random.random, process_name(),
+        storage.log,
+        storage.journal,
+        storage.store,
+        links,
+        board,
+        clock,
+        metrics,
+        client,
+        random.random,
+        process_name(),
     )
 
 
@@ -124,7 +132,11 @@ def _plan(
         system=settings.system or name,
         connector=connector,
         policy=Policy(
-            retry.attempts, retry.first, retry.max, retry.max_age, throttled,
+            retry.attempts,
+            retry.first,
+            retry.max,
+            retry.max_age,
+            throttled,
             skip_unlinked=settings.on_unlinked == "skip",
         ),
         limits=limits,

@@ -132,7 +132,9 @@ class Attempting:
         self._gate.answered()
         self._proper += 1
         progress = lane.head.progress
-        self._note(progress, at, seconds, (progress.counted + 1, Result.APPLIED, "", verdict.status))
+        self._note(
+            progress, at, seconds, (progress.counted + 1, Result.APPLIED, "", verdict.status)
+        )
         progress.counted += 1
         progress.uncounted = 0
         progress.mark = self._proper

@@ -16,7 +16,6 @@ from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
 from gateway.transport.port import HttpReply, HttpRequest
 
-
 NOTHING: JsonObject = {}
 """An empty object, shared; nobody writes into it."""
 

@@ -158,11 +158,13 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
     event = queued.event
     headers, value = outcome_headers(outcome), outcome_value(outcome)
     changes.records.append(
-        NewRecord(Topic.OUTCOMES, queued.part, event.lead_key, headers, value, now)
+        NewRecord(Topic.OUTCOMES, queued.part, event.lead_key, headers, value, now, outcome)
     )
     if event.replyto is not None and event.authority == outcome.connector:
         changes.records.append(
-            NewRecord(Topic.REPLIES, int(event.replyto), event.lead_key, headers, value, now)
+            NewRecord(
+                Topic.REPLIES, int(event.replyto), event.lead_key, headers, value, now, outcome
+            )
         )
     if event.followers == "after_authority" and event.authority == outcome.connector:
         changes.verdicts.append((event.id, outcome.kind is Kind.APPLIED, now))

@@ -9,17 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import structlog
+
 from connectors.delivery.gate import Gate
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.reader import Reader
 from connectors.delivery.settlement import Changes, Finished, Item, gather
 from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
+from gateway.model.outcome import Kind
 from gateway.store.settling import Settlement
 
 GROUP = 500
 """Most items in one settle."""
 SETTLING = "settling"
+_log = structlog.get_logger("leadwire.delivery")
+
 FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
 
 
@@ -104,11 +109,35 @@ class Settler:
 
     def _count(self, items: Sequence[Item], changes: Changes) -> None:
         metrics, name, now = self._ports.metrics, self._plan.name, self._ports.clock.now()
+        age = metrics.delivery_age_seconds(name)
+        applied = 0
         for item in items:
             if isinstance(item, Finished):
-                metrics.deliveries(name, item.outcome.kind).inc()
-                metrics.delivery_age_seconds(name).observe(max(0.0, now - item.queued.time))
+                kind = item.outcome.kind
+                metrics.deliveries(name, kind).inc()
+                age.observe(max(0.0, now - item.queued.time))
+                if kind is Kind.APPLIED:
+                    applied += 1
+                else:
+                    self._tell(item)
+        if applied:
+            _log.info("deliveries.applied", connector=name, count=applied)
         for letter in changes.dead_letters:
             metrics.dead_letters(name, letter.code).inc()
         for trigger in changes.triggers:
             metrics.triggers(trigger.kind, name).inc()
+
+    def _tell(self, item: Finished) -> None:
+        """A line for a delivery that did not end as everybody hopes."""
+        outcome = item.outcome
+        _log.warning(
+            "delivery.settled",
+            connector=self._plan.name,
+            event_id=outcome.event_id,
+            lead=outcome.lead_key,
+            outcome=outcome.kind,
+            code=outcome.code,
+            status=outcome.status,
+            attempts=len(outcome.attempts),
+            dead_letter=item.dead_letter,
+        )

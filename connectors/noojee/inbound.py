@@ -38,7 +38,7 @@ from gateway.dialect import (
 )
 from gateway.model.changes import is_field
 from gateway.model.codes import Code
-from gateway.model.event import LeadId
+from gateway.model.making import make_id
 from gateway.model.outcome import Kind, Outcome
 from gateway.settings.durations import Duration
 from gateway.settings.model import CredentialSettings, Section
@@ -180,7 +180,7 @@ class NoojeeDialect:
             return Invalid((place,))
         if fields is None:
             return Malformed("the body is not a JSON object")
-        lead = LeadId(caller.system, external_id, (("allocation_id", place["allocation_id"]),))
+        lead = make_id(caller.system, external_id, (("allocation_id", place["allocation_id"]),))
         asked = requested(fields, lead, place, settings.reading, caller)
         return Invalid(asked) if isinstance(asked, tuple) else Parsed((asked,))
 

@@ -77,6 +77,6 @@ def _spare_the_collector() -> None:
 def _loop() -> asyncio.AbstractEventLoop:
     if sys.platform == "win32":
         return asyncio.new_event_loop()
-    import uvloop
+    import uvloop  # noqa: PLC0415 - it does not exist for Windows
 
     return uvloop.new_event_loop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import uuid_utils
 
@@ -33,8 +34,7 @@ class Draft:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """Events of one call, in order, and whether somebody answers for any of them."""
 
     events: tuple[LeadUpdate, ...]
@@ -125,9 +125,7 @@ def records_of(event: LeadUpdate, partitions: int, now: float) -> tuple[NewRecor
         time=event.time,
     )
     headers, value = outcome_headers(outcome), outcome_value(outcome)
-    return record, NewRecord(
-        Topic.OUTCOMES, record.partition, event.lead_key, headers, value, now
-    )
+    return record, NewRecord(Topic.OUTCOMES, record.partition, event.lead_key, headers, value, now)
 
 
 def record_of(event: LeadUpdate, partitions: int, now: float) -> NewRecord:

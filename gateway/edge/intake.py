@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
@@ -104,9 +105,7 @@ class Intake:
     async def _append(self, visit: Visit, built: Built, claim: Claim | None) -> Reply:
         partitions = self.log.partitions(Topic.UPDATES)
         records = [
-            record
-            for event in built.events
-            for record in records_of(event, partitions, visit.now)
+            record for event in built.events for record in records_of(event, partitions, visit.now)
         ]
         verdicts = self.patience.expect(built.events) if built.waits else None
         try:
@@ -161,9 +160,10 @@ class Intake:
             outcomes = waited
         dialect = visit.dialect
         results: list[UpdateResult] = [
-            self.views.translated(dialect, outcomes.get(i) or Accepted(i)) for i in ids
+            self.views.translated(dialect, outcomes[i]) if i in outcomes else Accepted(i)
+            for i in ids
         ]
-        leads = await self.views.of(dialect, events, results)
+        leads = await self.views.of(dialect, events, results) if dialect.wants_lead else ()
         answer = dialect.answer(
             Answering(
                 visit.call,
@@ -219,8 +219,7 @@ class Intake:
         return Reply(_with(reply.answer, ((EVENT_ID, ",".join(ids)),)), ids, refused="busy")
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """One call on its way."""
 
     dialect: Dialect

@@ -8,16 +8,14 @@ transaction. Where they are not, the log is written and acknowledged first, then
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.eventlog.port import NewRecord
 from gateway.store.claims import Claim, Standing
 from gateway.store.settling import Settlement
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A call to be made durable."""
 
     records: Sequence[NewRecord]

@@ -7,13 +7,17 @@ transaction, and a record read twice changes nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
-import orjson
 import structlog
 
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable, Row
 from gateway.eventlog.port import EventLog, LogUnavailable, OffsetOutOfRange, Record, Topic
+from gateway.ledger.queries import outcome_text
+from gateway.model.codec import read_outcome, read_update
+from gateway.model.event import LeadUpdate
+from gateway.model.outcome import Outcome
 from gateway.store import leases, ledger, settling
 from gateway.store.leases import RENEW
 from gateway.store.port import Store
@@ -101,31 +105,55 @@ class Projector:
     async def _write(self, topic: Topic, records: list[Record]) -> None:
         moved = {record.partition: record.offset + 1 for record in records}
         frontiers = [FrontierRow(part, base) for part, base in moved.items()]
-        updates = [_update(r) for r in records] if topic is Topic.UPDATES else []
-        outcomes = [_outcome(r) for r in records] if topic is Topic.OUTCOMES else []
-        await self._store.run(
-            lambda: ledger.project(NAME, topic, frontiers, updates, outcomes)
-        )
+        updates = _rows(records, _update) if topic is Topic.UPDATES else []
+        outcomes = _rows(records, _outcome) if topic is Topic.OUTCOMES else []
+        await self._store.run(lambda: ledger.project(NAME, topic, frontiers, updates, outcomes))
         places = self._next[topic]
         places |= moved
         last = records[-1].partition
         self._next[topic] = {p: o for p, o in places.items() if p != last} | {last: places[last]}
 
 
+def _rows(records: list[Record], row_of: Callable[[Record], Row]) -> list[Row]:
+    """Rows of all records that are ours; a foreign or damaged one is told and passed over."""
+    rows = []
+    for record in records:
+        try:
+            rows.append(row_of(record))
+        except ValueError:
+            place = f"{record.topic}/{record.partition}@{record.offset}"
+            _log.warning("ledger.unreadable", record=place)
+    return rows
+
+
 def _update(record: Record) -> Row:
-    ce = dict(record.headers)
-    _, tenant, dialect = ce["ce_source"].split("/", 2)
-    operation = orjson.loads(record.value)["origin"]["operation"]
+    event = record.parsed
+    if not isinstance(event, LeadUpdate):
+        event = read_update(record.headers, record.value)
     return (
-        ce["ce_id"], tenant, record.key, dialect, operation, ce.get("ce_connectors", ""),
-        ce.get("ce_authority", ""), record.partition, record.offset, record.time,
+        event.id,
+        event.tenant,
+        record.key,
+        event.origin.dialect,
+        event.origin.operation,
+        ",".join(event.connectors),
+        event.authority or "",
+        record.partition,
+        record.offset,
+        record.time,
     )
 
 
 def _outcome(record: Record) -> Row:
-    data = orjson.loads(record.value)
-    text = orjson.dumps([record.headers, record.value.decode()]).decode()
+    outcome = record.parsed
+    if not isinstance(outcome, Outcome):
+        outcome = read_outcome(record.headers, record.value)
     return (
-        data["event_id"], data["connector"], data["round"], data["kind"], data["code"],
-        record.time, text,
+        outcome.event_id,
+        outcome.connector,
+        outcome.round,
+        outcome.kind,
+        outcome.code,
+        record.time,
+        outcome_text(record),
     )

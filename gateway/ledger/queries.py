@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from gateway.eventlog.port import Record
 from gateway.model.codec import read_outcome
 from gateway.model.outcome import Outcome
 from gateway.store import ledger, parked
@@ -94,11 +95,24 @@ def _update(row: tuple[object, ...]) -> UpdateRecord:
     event_id, tenant, lead, dialect, operation, names, authority, part, pos, time = row
     connectors = tuple(filter(None, str(names).split(",")))
     return UpdateRecord(
-        str(event_id), str(tenant), str(lead), str(dialect), str(operation), connectors,
-        str(authority) or None, int(str(part)), int(str(pos)), float(str(time)),
+        str(event_id),
+        str(tenant),
+        str(lead),
+        str(dialect),
+        str(operation),
+        connectors,
+        str(authority) or None,
+        int(str(part)),
+        int(str(pos)),
+        float(str(time)),
     )
 
 
+def outcome_text(record: Record) -> str:
+    """An outcome's record as the ledger keeps it: a JSON list of headers and data."""
+    return f"[{orjson.dumps(record.headers).decode()},{record.value.decode()}]"
+
+
 def _outcome(text: str) -> Outcome:
-    headers, value = orjson.loads(text)
-    return read_outcome(tuple((name, told) for name, told in headers), value.encode())
+    headers, data = orjson.loads(text)
+    return read_outcome(tuple((name, told) for name, told in headers), orjson.dumps(data))

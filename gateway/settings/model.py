@@ -208,7 +208,8 @@ class LoggingSettings(Section):
     """The lines written to stderr, one per unit of work."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """`info` writes a line per call and per delivery; `warning` only what went wrong."""
+    """`info` writes a line per call, per settled group of applied deliveries and per delivery that
+    was not applied; `warning` only what went wrong."""
 
 
 class EgressSettings(Section):

@@ -67,8 +67,10 @@ async def _row(
 
 
 def _print(title: str, figures: dict[str, float]) -> None:
-    told = "  ".join(f"{name} {value:,.3g}" if value < 100 else f"{name} {value:,.0f}"
-                     for name, value in figures.items())
+    told = "  ".join(
+        f"{name} {value:,.3g}" if value < 100 else f"{name} {value:,.0f}"
+        for name, value in figures.items()
+    )
     sys.stdout.write(f"{title}: {told}\n")
     sys.stdout.flush()
 

@@ -36,10 +36,17 @@ async def prefill(place: Path, count: int, leads: int, connectors: tuple[str, ..
         for number in range(start, min(count, start + BATCH)):
             lead = LeadId("crm", str(number % leads))
             event = LeadUpdate(
-                f"00000000-0000-7000-8000-{number:012x}", time, "default",
-                lead_key("default", lead), (lead,), phone,
-                Attributes("merge", {"n": str(number)}), TriggerWishes(),
-                Origin("noojee", "updateLeadFast", "crm"), connectors, connectors[0],
+                f"00000000-0000-7000-8000-{number:012x}",
+                time,
+                "default",
+                lead_key("default", lead),
+                (lead,),
+                phone,
+                Attributes("merge", {"n": str(number)}),
+                TriggerWishes(),
+                Origin("noojee", "updateLeadFast", "crm"),
+                connectors,
+                connectors[0],
             )
             records.append(record_of(event, 24, now))
         await log.append(records)

@@ -53,7 +53,12 @@ async def bare() -> Bare:
     backend = Backend()
     server, where = await backend.serve()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.bare", "put", str(where), str(CALLS),
+        sys.executable,
+        "-m",
+        "tests.bench.bare",
+        "put",
+        str(where),
+        str(CALLS),
         stdout=asyncio.subprocess.PIPE,
         preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
     )
@@ -190,9 +195,7 @@ async def ready() -> dict[str, float]:
 
 def _ages(load: Load, backend: Backend, first: int) -> list[float]:
     return sorted(
-        1000 * (at - load.sent[number])
-        for number, at in backend.arrived.items()
-        if number >= first
+        1000 * (at - load.sent[number]) for number, at in backend.arrived.items() if number >= first
     )
 
 

@@ -26,8 +26,9 @@ from connectors.noojee.mapping.tables import (
 from gateway.dialect import Caller, Fault, RequestedUpdate
 from gateway.model.changes import CLEAR, KEEP, Change, Clear, Set
 from gateway.model.codes import Code
-from gateway.model.event import Attributes, LeadId, TriggerWishes
+from gateway.model.event import LeadId, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
+from gateway.model.making import make_attributes, make_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _text(value: JsonValue) -> Change | None:
     if isinstance(value, str):
         if value == "":
             return CLEAR
-        return KEEP if wire.is_no_change(value) else Set(value)
+        return KEEP if wire.is_no_change(value) else make_set(value, None, None)
     if value is None:
         return CLEAR
     if isinstance(value, bool | int | float):
@@ -103,7 +104,7 @@ def _text(value: JsonValue) -> Change | None:
 def _phone(value: JsonValue, region: str) -> Change | None:
     change = _text(value)
     if isinstance(change, Set):
-        return Set(change.value, e164(str(change.value), region), change.raw)
+        return make_set(change.value, e164(str(change.value), region), change.raw)
     return change
 
 
@@ -175,7 +176,7 @@ def _take_apart(fields: Mapping[str, JsonValue], how: Reading, region: str) -> _
         ours = how.plain.get(name.lower())
         # Nearly every field of nearly every call: said in one look.
         if ours and ours not in names and isinstance(value, str) and value and "<" not in value:
-            changes[ours] = Set(value)
+            changes[ours] = make_set(value, None, None)
             names[ours] = name
         else:
             _take(body, name, value, how, region)
@@ -264,7 +265,7 @@ def requested(
     return RequestedUpdate(
         lead=lead,
         changes=body.changes,
-        attributes=Attributes("merge", body.attributes),
+        attributes=make_attributes("merge", body.attributes),
         triggers=_WISHES,
         names=body.names,
         scope=scope,
