@@ -14,6 +14,7 @@ import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -111,14 +112,14 @@ def document(folder: Path, noojee: str, pollybot: str | None = None) -> Document
                 "vendor": "noojee",
                 "base_url": f"{noojee}/noojee",
                 "api_key": "outbound-noojee",
-                **QUICK,
+                **deepcopy(QUICK),
             },
             "polly": {
                 "vendor": "pollybot",
                 "base_url": f"{pollybot or noojee}/pollybot",
                 "token": "sk-workspace_outbound",
                 "api": "gen1",
-                **QUICK,
+                **deepcopy(QUICK),
             },
         },
         "routes": [

@@ -47,8 +47,9 @@ class Overview:
         no longer counts."""
         row = self.rows.get(name)
         wish = "run" if row is None else row.wish
-        if self.runs(name) and row is not None and row.state != "new":
-            return wish, row.state, row.reason
+        if self.runs(name):
+            begun = row is not None and row.state != "new"
+            return (wish, row.state, row.reason) if row and begun else (wish, "waiting", "starting")
         if wish == "paused":
             return wish, "paused", "by an operator"
         return wish, "waiting", "no process runs it"

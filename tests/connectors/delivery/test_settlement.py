@@ -52,7 +52,8 @@ def nothing() -> Changes:
 
 def written(topic: Topic, outcome: Outcome, part: int = 2) -> NewRecord:
     """An outcome's record."""
-    return NewRecord(topic, part, "a", outcome_headers(outcome), outcome_value(outcome), NOW)
+    headers, value = outcome_headers(outcome), outcome_value(outcome)
+    return NewRecord(topic, part, "a", headers, value, NOW, outcome)
 
 
 def field(name: str, value: object, pos: int = 7) -> FieldRow:

@@ -256,65 +256,65 @@ def test_a_place_from_the_caller_that_is_wrong_is_the_callers(code: int, canonic
     assert verdict(reply(code), given) == expected
 
 
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (ConnectFailed("refused"), Unreachable("refused")),
-        (
-            AnswerUnknown("time ran out"),
-            Unavailable("time ran out", answer_unknown=True, code=Code.TIMEOUT),
-        ),
-        (
-            HttpResponse(403, {}, b'{"code":-1,"message":"INVALID_API_KEY"}'),
-            Misconfigured(Code.UNAUTHENTICATED, "the vendor refuses the key", 403),
-        ),
-        (
-            HttpResponse(401, {}, b""),
-            Misconfigured(Code.UNAUTHENTICATED, "the vendor refuses the key", 401),
-        ),
-        (
-            HttpResponse(404, {}, wire.NOT_FOUND_PAGE),
-            Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 404),
-        ),
-        (
-            HttpResponse(302, {"location": "/login"}, b""),
-            Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 302),
-        ),
-        (HttpResponse(200, {}, b"<html>"), Unavailable("the answer is not JSON", 200)),
-        (HttpResponse(204, {}, b""), Unavailable("the answer is not JSON", 204)),
-        (HttpResponse(502, {}, b"<html>"), Unavailable("the answer is not JSON", 502)),
-        (HttpResponse(408, {}, b""), Unavailable("the answer is not JSON", 408)),
-        (
-            HttpResponse(400, {}, b"<html>"),
-            Refused(Code.MALFORMED_REQUEST, "the answer is not JSON", 400),
-        ),
-        (
-            HttpResponse(429, {"retry-after": "30"}, b"slow down"),
-            Throttled(30.0, "too many requests", 429),
-        ),
-        (
-            HttpResponse(429, {"retry-after": "soon"}, b'{"code":103,"message":"X"}'),
-            Throttled(None, "X", 429),
-        ),
-        (
-            HttpResponse(500, {}, b'{"code":0,"message":"OK"}'),
-            Unavailable("code 0 under an error status", 500),
-        ),
-        (
-            HttpResponse(200, {}, b'{"code":104,"message":"DNC"}'),
-            Refused(Code.DNC_BLOCKED, "DNC", 200),
-        ),
-        (
-            HttpResponse(400, {}, b'{"code":999,"message":"NEW"}'),
-            Refused(Code.VALIDATION_FAILED, "NEW", 400),
-        ),
-        (HttpResponse(503, {}, b'{"code":999,"message":"NEW"}'), Unavailable("NEW", 503)),
-        (
-            HttpResponse(404, {}, b'{"code":999,"message":"NEW"}'),
-            Misconfigured(Code.ROUTE_NOT_FOUND, "NEW", 404),
-        ),
-    ],
-)
+STRANGE = [
+    (ConnectFailed("refused"), Unreachable("refused")),
+    (
+        AnswerUnknown("time ran out"),
+        Unavailable("time ran out", answer_unknown=True, code=Code.TIMEOUT),
+    ),
+    (
+        HttpResponse(403, {}, b'{"code":-1,"message":"INVALID_API_KEY"}'),
+        Misconfigured(Code.UNAUTHENTICATED, "the vendor refuses the key", 403),
+    ),
+    (
+        HttpResponse(401, {}, b""),
+        Misconfigured(Code.UNAUTHENTICATED, "the vendor refuses the key", 401),
+    ),
+    (
+        HttpResponse(404, {}, wire.NOT_FOUND_PAGE),
+        Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 404),
+    ),
+    (
+        HttpResponse(302, {"location": "/login"}, b""),
+        Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 302),
+    ),
+    (HttpResponse(200, {}, b"<html>"), Unavailable("the answer is not JSON", 200)),
+    (HttpResponse(204, {}, b""), Unavailable("the answer is not JSON", 204)),
+    (HttpResponse(502, {}, b"<html>"), Unavailable("the answer is not JSON", 502)),
+    (HttpResponse(408, {}, b""), Unavailable("the answer is not JSON", 408)),
+    (
+        HttpResponse(400, {}, b"<html>"),
+        Refused(Code.MALFORMED_REQUEST, "the answer is not JSON", 400),
+    ),
+    (
+        HttpResponse(429, {"retry-after": "30"}, b"slow down"),
+        Throttled(30.0, "too many requests", 429),
+    ),
+    (
+        HttpResponse(429, {"retry-after": "soon"}, b'{"code":103,"message":"X"}'),
+        Throttled(None, "X", 429),
+    ),
+    (
+        HttpResponse(500, {}, b'{"code":0,"message":"OK"}'),
+        Unavailable("code 0 under an error status", 500),
+    ),
+    (
+        HttpResponse(200, {}, b'{"code":104,"message":"DNC"}'),
+        Refused(Code.DNC_BLOCKED, "DNC", 200),
+    ),
+    (
+        HttpResponse(400, {}, b'{"code":999,"message":"NEW"}'),
+        Refused(Code.VALIDATION_FAILED, "NEW", 400),
+    ),
+    (HttpResponse(503, {}, b'{"code":999,"message":"NEW"}'), Unavailable("NEW", 503)),
+    (
+        HttpResponse(404, {}, b'{"code":999,"message":"NEW"}'),
+        Misconfigured(Code.ROUTE_NOT_FOUND, "NEW", 404),
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected"), STRANGE)
 def test_whatever_comes_back_has_a_verdict(answer: HttpReply, expected: Verdict) -> None:
     """Failures of the way, other servers' pages, codes to come."""
     assert verdict(answer) == expected

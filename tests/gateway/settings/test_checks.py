@@ -18,103 +18,101 @@ def test_the_example_has_no_problem_and_no_warning(tmp_path: Path) -> None:
     assert read(written(tmp_path), VENDORS, {}).warnings == ()
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        (
-            "connectors: [acme-au, bell]",
-            "connectors: [acme-au, bel]",
-            "10: routes[0].connectors[1]: there is no connector 'bel'; the nearest is bell",
-        ),
-        (
-            "{acme: acme-au}",
-            "{acme: bel}",
-            "11: routes[0].authority.acme: "
-            "'bel' is no connector of this route; the nearest is bell",
-        ),
-        (
-            "{acme: acme-au}",
-            "{acne: acme-au}",
-            "11: routes[0].authority.acne: there is no dialect 'acne'; the nearest is acme",
-        ),
-        (
-            "- name: everything",
-            "- name: everything\n    when: 'chnages.x'",
-            "10: routes[0].when: speaks of 'chnages', which no event has; the nearest is changes",
-        ),
-        (
-            "- name: everything",
-            "- name: everything\n    when: 'true &&'",
-            "10: routes[0].when: is not CEL: line 1, column 8: mismatched input '<EOF>'",
-        ),
-        (
-            "- name: everything",
-            "- name: everything\n    tenant: defualt",
-            "10: routes[0].tenant: there is no tenant 'defualt'; the nearest is default",
-        ),
-        (
-            "routes:",
-            "  other: {}\nroutes:",
-            "8: connectors.other.vendor: is required: one of acme, bell",
-        ),
-        (
-            "connectors:\n  acme",
-            "  other: {}\nconnectors:\n  acme",
-            "10: routes[0].tenant: is required while more than one tenant is configured",
-        ),
-        (
-            "key: inbound}",
-            "key: inbound}\n      - {dialect: acme, system: s, key: inbound}",
-            "5: tenants.default.credentials[1]: "
-            "has the same secret as tenants.default.credentials[0], and the same dialect",
-        ),
-        (
-            "key: inbound",
-            "key: ''",
-            "4: tenants.default.credentials[0].key: is empty",
-        ),
-        (
-            "key: outbound",
-            "key: outbound, shards: 2, limits: [{requests: 1, per: 1s}]",
-            "6: connectors.acme-au.shards: "
-            "is for connectors without limits: each shard would take the whole limit",
-        ),
-        (
-            "  default:\n",
-            "  default:\n    timezone: Australia/Melborne\n",
-            "3: tenants.default.timezone: "
-            "'Australia/Melborne' is no IANA time zone; the nearest is Australia/Melbourne",
-        ),
-        (
-            "tenants:",
-            "egress: {allow: [10.0.0.0/33]}\ntenants:",
-            "1: egress.allow[0]: is no CIDR range: "
-            "'10.0.0.0/33' does not appear to be an IPv4 or IPv6 network",
-        ),
-        (
-            "https://bell.example.com",
-            "https://me:secret@bell.example.com",
-            "7: connectors.bell.base_url: "
-            "should be scheme, host and optional prefix, and nothing else",
-        ),
-        (
-            "vendor: bell,",
-            "vendor: bell, start: 2026-01-31,",
-            "7: connectors.bell.start: "
-            "should be beginning, end, or a time with a zone (2026-01-31T08:00:00Z)",
-        ),
-        (
-            "  bell:",
-            "  'bell,2':",
-            "7: connectors.bell,2: a name is letters, digits and . _ - after the first",
-        ),
-        (
-            "    authority:",
-            "  - name: everything\n    connectors: [bell]\n    authority:",
-            "11: routes[1].name: routes[0] is called 'everything' too",
-        ),
-    ],
-)
+CLASHES = [
+    (
+        "connectors: [acme-au, bell]",
+        "connectors: [acme-au, bel]",
+        "10: routes[0].connectors[1]: there is no connector 'bel'; the nearest is bell",
+    ),
+    (
+        "{acme: acme-au}",
+        "{acme: bel}",
+        "11: routes[0].authority.acme: 'bel' is no connector of this route; the nearest is bell",
+    ),
+    (
+        "{acme: acme-au}",
+        "{acne: acme-au}",
+        "11: routes[0].authority.acne: there is no dialect 'acne'; the nearest is acme",
+    ),
+    (
+        "- name: everything",
+        "- name: everything\n    when: 'chnages.x'",
+        "10: routes[0].when: speaks of 'chnages', which no event has; the nearest is changes",
+    ),
+    (
+        "- name: everything",
+        "- name: everything\n    when: 'true &&'",
+        "10: routes[0].when: is not CEL: line 1, column 8: mismatched input '<EOF>'",
+    ),
+    (
+        "- name: everything",
+        "- name: everything\n    tenant: defualt",
+        "10: routes[0].tenant: there is no tenant 'defualt'; the nearest is default",
+    ),
+    (
+        "routes:",
+        "  other: {}\nroutes:",
+        "8: connectors.other.vendor: is required: one of acme, bell",
+    ),
+    (
+        "connectors:\n  acme",
+        "  other: {}\nconnectors:\n  acme",
+        "10: routes[0].tenant: is required while more than one tenant is configured",
+    ),
+    (
+        "key: inbound}",
+        "key: inbound}\n      - {dialect: acme, system: s, key: inbound}",
+        "5: tenants.default.credentials[1]: "
+        "has the same secret as tenants.default.credentials[0], and the same dialect",
+    ),
+    (
+        "key: inbound",
+        "key: ''",
+        "4: tenants.default.credentials[0].key: is empty",
+    ),
+    (
+        "key: outbound",
+        "key: outbound, shards: 2, limits: [{requests: 1, per: 1s}]",
+        "6: connectors.acme-au.shards: "
+        "is for connectors without limits: each shard would take the whole limit",
+    ),
+    (
+        "  default:\n",
+        "  default:\n    timezone: Australia/Melborne\n",
+        "3: tenants.default.timezone: "
+        "'Australia/Melborne' is no IANA time zone; the nearest is Australia/Melbourne",
+    ),
+    (
+        "tenants:",
+        "egress: {allow: [10.0.0.0/33]}\ntenants:",
+        "1: egress.allow[0]: is no CIDR range: "
+        "'10.0.0.0/33' does not appear to be an IPv4 or IPv6 network",
+    ),
+    (
+        "https://bell.example.com",
+        "https://me:secret@bell.example.com",
+        "7: connectors.bell.base_url: should be scheme, host and optional prefix, and nothing else",
+    ),
+    (
+        "vendor: bell,",
+        "vendor: bell, start: 2026-01-31,",
+        "7: connectors.bell.start: "
+        "should be beginning, end, or a time with a zone (2026-01-31T08:00:00Z)",
+    ),
+    (
+        "  bell:",
+        "  'bell,2':",
+        "7: connectors.bell,2: a name is letters, digits and . _ - after the first",
+    ),
+    (
+        "    authority:",
+        "  - name: everything\n    connectors: [bell]\n    authority:",
+        "11: routes[1].name: routes[0] is called 'everything' too",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), CLASHES)
 def test_parts_that_do_not_go_together_are_refused(
     tmp_path: Path, old: str, new: str, problem: str
 ) -> None:
