@@ -1,4 +1,8 @@
-"""One structured line per unit of work, as JSON on stderr."""
+"""One structured line per unit of work, as JSON on stderr.
+
+There is one for every call, so a line is made in one step, and those of one turn of the event
+loop are written together.
+"""
 
 from __future__ import annotations
 
@@ -7,87 +11,81 @@ import atexit
 import logging
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import orjson
-import structlog
 
 from gateway.clock import Clock, rfc3339
 from gateway.settings.model import LoggingSettings
 
-LEVELS = ("debug", "info", "warning", "error")
+_NOTHING = logging.CRITICAL
 
 
-def configure(settings: LoggingSettings, clock: Clock) -> None:
-    """Write lines from this level on. Called once, by the command."""
-    structlog.configure(
-        processors=[],
-        wrapper_class=_writer(settings.level, clock),
-        logger_factory=_Gathered(sys.stderr.buffer).logger,
-        cache_logger_on_first_use=True,
-    )
+class _Output:
+    """Where lines go, and from which level on. Until `configure` they go nowhere."""
 
+    def __init__(self) -> None:
+        self.lowest = _NOTHING
+        self.clock: Clock | None = None
+        self.stream: BinaryIO | None = None
+        self._waiting: list[bytes] = []
 
-class _Gathered:
-    """Writes the lines of one turn of the event loop together: there is one for every call, and
-    a flush of its own for each costs more than making it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        """What is left is written when the process ends."""
-        self._stream = stream
-        self._lines: list[bytes] = []
-        atexit.register(self._flush)
-
-    def logger(self, *_args: object) -> _Gathered:
-        """The one logger there is, for structlog."""
-        return self
-
-    def msg(self, line: bytes) -> None:
+    def put(self, level: str, event: str, fields: dict[str, object]) -> None:
         """Write a line, at the end of this turn or, with no loop running, at once."""
-        self._lines.append(line)
-        if len(self._lines) > 1:
+        time = "" if self.clock is None else rfc3339(self.clock.now())
+        line = {"time": time, "level": level, "event": event, **fields}
+        self._waiting.append(orjson.dumps(line, default=str))
+        if len(self._waiting) > 1:
             return
         try:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         except RuntimeError:
-            self._flush()
+            self.flush()
 
-    def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            self._stream.write(b"\n".join(lines) + b"\n")
-            self._stream.flush()
-
-
-def _writer(level: str, clock: Clock) -> type[structlog.BoundLoggerBase]:
-    """A logger that makes its line in one go: there is one for every call, and a chain of
-    processors costs more than what it writes."""
-    lowest = logging.getLevelNamesMapping()[level.upper()]
-    methods: dict[str, Callable[..., None]] = {
-        name: _method(name, clock)
-        if logging.getLevelNamesMapping()[name.upper()] >= lowest
-        else _nothing
-        for name in LEVELS
-    }
-    methods["exception"] = _method("error", clock, trace=True)
-    return type("Lines", (structlog.BoundLoggerBase,), methods)
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting and self.stream is not None:
+            self.stream.write(b"\n".join(waiting) + b"\n")
+            self.stream.flush()
 
 
-def _method(level: str, clock: Clock, *, trace: bool = False) -> Callable[..., None]:
-    def write(logger: Any, event: str, **fields: object) -> None:
-        line: dict[str, object] = {
-            "time": rfc3339(clock.now()),
-            "level": level,
-            "event": event,
-            **fields,
-        }
-        if trace:
-            line["exception"] = traceback.format_exc()
-        logger._logger.msg(orjson.dumps(line, default=str))  # noqa: SLF001 - `logger` is self
-
-    return write
+_output = _Output()
+atexit.register(_output.flush)
 
 
-def _nothing(_logger: object, _event: str, **_fields: object) -> None:
-    """Below the level."""
+def configure(settings: LoggingSettings, clock: Clock, stream: BinaryIO | None = None) -> None:
+    """Write lines from this level on, to stderr or another stream."""
+    _output.flush()
+    _output.lowest = logging.getLevelNamesMapping()[settings.level.upper()]
+    _output.clock, _output.stream = clock, stream or sys.stderr.buffer
+
+
+def debug(event: str, **fields: object) -> None:
+    """What only a developer wants to know."""
+    if _output.lowest <= logging.DEBUG:
+        _output.put("debug", event, fields)
+
+
+def info(event: str, **fields: object) -> None:
+    """A unit of work went as it should."""
+    if _output.lowest <= logging.INFO:
+        _output.put("info", event, fields)
+
+
+def warning(event: str, **fields: object) -> None:
+    """Something an operator may want to look at."""
+    if _output.lowest <= logging.WARNING:
+        _output.put("warning", event, fields)
+
+
+def error(event: str, **fields: object) -> None:
+    """A fault of ours."""
+    if _output.lowest <= logging.ERROR:
+        _output.put("error", event, fields)
+
+
+def exception(event: str, **fields: object) -> None:
+    """A fault of ours, with the exception that is being handled."""
+    if _output.lowest <= logging.ERROR:
+        _output.put("error", event, {**fields, "exception": traceback.format_exc()})

@@ -14,11 +14,9 @@ from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-import structlog
-
 from connectors.delivery.owner import Owner
 from connectors.vendor import Vendor
-from gateway import __version__, wiring
+from gateway import __version__, lines, wiring
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
 from gateway.edge.listener import Listener
@@ -36,8 +34,6 @@ ADMIN_CLOSES_WITHIN = 2.0
 """Seconds for operators' requests under way to end; it is the last to close."""
 SPARE_FILES = 200
 """Open files kept for everything but waiting callers."""
-
-_log = structlog.get_logger("leadwire")
 
 
 class Server:
@@ -84,7 +80,7 @@ class Server:
             await self._open_door()
         await self._open_admin()
         self.ready = True
-        _log.info("server.ready", port=self.port, admin_port=self.admin_port)
+        lines.info("server.ready", port=self.port, admin_port=self.admin_port)
 
     async def stop(self) -> None:
         """Drain and close."""
@@ -102,7 +98,7 @@ class Server:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
-        _log.info("server.stopped", seconds=round(self._clock.monotonic() - began, 3))
+        lines.info("server.stopped", seconds=round(self._clock.monotonic() - began, 3))
 
     async def _open_door(self) -> None:
         spoken = wiring.dialects(self._vendors)
@@ -133,7 +129,7 @@ class Server:
                 await self.links.refresh()
                 self.board.read(await self.storage.store.run(connectors.all_rows))
             except DatabaseUnavailable as error:
-                _log.warning("store.unavailable", reason=str(error))
+                lines.warning("store.unavailable", reason=str(error))
             await self._clock.sleep(BEAT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

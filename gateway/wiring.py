@@ -8,12 +8,11 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from connectors.delivery.connector import Limit
 from connectors.delivery.judgement import Policy
 from connectors.delivery.plan import Plan, Ports
 from connectors.vendor import Vendor
+from gateway import lines
 from gateway.clock import Clock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
@@ -40,8 +39,6 @@ from gateway.store.links import Links
 from gateway.store.port import Store
 from gateway.transport.aiohttp_client import AiohttpClient
 from gateway.transport.port import HttpClient
-
-_log = structlog.get_logger("leadwire.routes")
 
 
 @dataclass(frozen=True)
@@ -209,4 +206,4 @@ def admin(
 
 
 def _route_failed(route: str, reason: str) -> None:
-    _log.warning("route.failed", route=route, reason=reason)
+    lines.warning("route.failed", route=route, reason=reason)

@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-import structlog
-
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.worker import Drained, Worker
+from gateway import lines
 from gateway.clock import from_rfc3339
 from gateway.database.port import DatabaseUnavailable
 from gateway.eventlog.port import LogUnavailable, Topic
@@ -22,8 +21,6 @@ from gateway.store.leases import RENEW, TTL, LeaseLost
 from gateway.store.settling import FrontierRow, Settlement
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-
-_log = structlog.get_logger("leadwire.delivery")
 
 
 class Owner:
@@ -70,9 +67,9 @@ class Owner:
                     return
                 pause = FIRST_PAUSE
             except (LeaseLost, DatabaseUnavailable, LogUnavailable) as error:
-                _log.warning("connector.interrupted", connector=plan.lease, reason=str(error))
+                lines.warning("connector.interrupted", connector=plan.lease, reason=str(error))
             except Exception:  # noqa: BLE001 - one connector's fault must not stop the others
-                _log.exception("connector.failed", connector=plan.lease)
+                lines.exception("connector.failed", connector=plan.lease)
             if clock.monotonic() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             await self._rest(pause)

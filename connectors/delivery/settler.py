@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-import structlog
-
 from connectors.delivery.gate import Gate
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.reader import Reader
 from connectors.delivery.settlement import Changes, Finished, Item, gather
+from gateway import lines
 from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
 from gateway.model.outcome import Kind
@@ -23,7 +22,6 @@ from gateway.store.settling import Settlement
 GROUP = 500
 """Most items in one settle."""
 SETTLING = "settling"
-_log = structlog.get_logger("leadwire.delivery")
 
 FIRST_RETRY, LONGEST_RETRY = 0.1, 5.0
 
@@ -121,7 +119,7 @@ class Settler:
                 else:
                     self._tell(item)
         if applied:
-            _log.info("deliveries.applied", connector=name, count=applied)
+            lines.info("deliveries.applied", connector=name, count=applied)
         for letter in changes.dead_letters:
             metrics.dead_letters(name, letter.code).inc()
         for trigger in changes.triggers:
@@ -130,7 +128,7 @@ class Settler:
     def _tell(self, item: Finished) -> None:
         """A line for a delivery that did not end as everybody hopes."""
         outcome = item.outcome
-        _log.warning(
+        lines.warning(
             "delivery.settled",
             connector=self._plan.name,
             event_id=outcome.event_id,

@@ -74,7 +74,7 @@ class Worker:
         self._sooner = asyncio.Event()
         self._asleep_until = inf
         self._draining = asyncio.Event()
-        self._wishes = 0
+        self._wishes = self._resumes = 0
         self._loading = 0
         self._reach: dict[int, int] = {}
 
@@ -83,7 +83,7 @@ class Worker:
     async def run(self) -> None:
         """Deliver until drained. Raises LeaseLost, and whatever else ends the work."""
         row = await self._ports.store.run(lambda: connectors.row(self.plan.name))
-        self._wishes = row.wishes
+        self._wishes, self._resumes = row.wishes, row.resumes
         if row.wish == PAUSED:
             self.gate.shut(PAUSED)
         self._reach = await self._ports.store.run(lambda: reach(self.plan.name))
@@ -349,8 +349,11 @@ class Worker:
             self.gate.shut(PAUSED)
         else:
             self.gate.reopen(PAUSED)
+        if row.resumes != self._resumes:
+            await self._resume()
+            self._resumes = row.resumes
         if row.wishes != self._wishes:
-            await self._obey(paused=row.wish == PAUSED)
+            await self._look_at_parked()
             self._wishes = row.wishes
         decided = await store.run(lambda: parked.decided(name))
         self.lanes.recheck(decided, self._now())
@@ -358,15 +361,13 @@ class Worker:
         self._settler.flush()
         await self._reporter.report()
 
-    async def _obey(self, *, paused: bool) -> None:
-        """An operator paused, resumed, redrove or released something."""
-        if not paused:
-            if self.gate.is_shut(GAP):
-                await self.reader.skip_gap()
-                self.gate.reopen(GAP)
-                self.lanes.caught_up(self._now())
-            self.gate.resume()
-        await self._look_at_parked()
+    async def _resume(self) -> None:
+        """An operator says that what was wrong is mended, and accepts a gap in the log."""
+        if self.gate.is_shut(GAP):
+            await self.reader.skip_gap()
+            self.gate.reopen(GAP)
+            self.lanes.caught_up(self._now())
+        self.gate.resume()
 
     async def _look_at_parked(self) -> None:
         plan, partitions = self.plan, self._ports.log.partitions(Topic.UPDATES)

@@ -39,7 +39,7 @@ from gateway.dialect import (
 from gateway.model.changes import is_field
 from gateway.model.codes import Code
 from gateway.model.making import make_id
-from gateway.model.outcome import Kind, Outcome
+from gateway.model.outcome import Outcome
 from gateway.settings.durations import Duration
 from gateway.settings.model import CredentialSettings, Section
 
@@ -109,9 +109,6 @@ _OK = Answer(200, wire.REPLIES[0].body)
 _BUSY = Answer(wire.REPLIES[109].status, wire.REPLIES[109].body)
 _BAD_DATA = Answer(wire.MALFORMED.status, wire.MALFORMED.body)
 _BAD_KEY = Answer(wire.INVALID_API_KEY.status, wire.INVALID_API_KEY.body)
-
-SAFE_UNTOLD = frozenset({Code.SHADOWED, Code.UNROUTED})
-"""Why an update may be settled without having been sent, with nothing wrong with it."""
 
 
 def _id_text(text: str | None, allowed: Sequence[int] | None) -> str | None:
@@ -213,9 +210,5 @@ def _answer(reply: wire.Reply) -> Answer:
 
 
 def _told(outcome: Outcome) -> Answer:
-    """What an outcome is to the caller. An update that a later one replaced, or that nobody was
-    to send, is safe and there is nothing for the caller to do."""
-    fine = outcome.kind in {Kind.APPLIED, Kind.SUPERSEDED}
-    if fine or (outcome.kind is Kind.SKIPPED and outcome.code in SAFE_UNTOLD):
-        return _OK
-    return _answer(reply_for(outcome.code))
+    """What an outcome is to the caller."""
+    return _OK if outcome.fine else _answer(reply_for(outcome.code))

@@ -43,7 +43,7 @@ from gateway.dialect import (
 from gateway.model.changes import Set
 from gateway.model.codes import Code
 from gateway.model.json import JsonValue
-from gateway.model.outcome import Kind, Outcome
+from gateway.model.outcome import Outcome
 from gateway.settings.model import CredentialSettings, QuotaSettings
 
 GEN1_PATH = "/api/v1/leads/{leadId}"
@@ -106,7 +106,7 @@ class PollyBotDialect:
         """The updated lead, or the outcome in PollyBot's words."""
         result = answering.results[0]
         request_id = "req_" + result.event_id.replace("-", "")
-        if isinstance(result, Settled) and result.outcome.kind is not Kind.APPLIED:
+        if isinstance(result, Settled) and not result.outcome.fine:
             status, body = _rejection(result.outcome, answering)
         else:
             snapshot = result.outcome.snapshot if isinstance(result, Settled) else None

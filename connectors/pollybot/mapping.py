@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
-
-import phonenumbers
 
 from connectors.pollybot.wire import IMMUTABLE, NOT_NULL, RULES, Generation, PollyBotUpdate
 from gateway.dialect import Caller, LeadView, RequestedUpdate
 from gateway.model.changes import CLEAR, Change, Changes, Clear, Keep, Set
 from gateway.model.event import Attributes, LeadId, LeadUpdate, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
+from gateway.phones import e164
 
 DIALECT = "pollybot"
 
@@ -121,20 +119,6 @@ def priority_word(value: JsonValue) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return next((word for word, least in _PRIORITY_BANDS if value >= least), "URGENT")
-
-
-@lru_cache(maxsize=16_384)
-def e164(text: str, region: str) -> str | None:
-    """The number in E.164, where it can be read; `region` reads national ones."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    reason = phonenumbers.is_possible_number_with_reason(number)
-    if reason != phonenumbers.ValidationResult.IS_POSSIBLE:
-        # A number without its area code is possible too, and nobody could call it from abroad.
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 _WISHES = TriggerWishes(post_updated_lead=False, disposition_actions=True)

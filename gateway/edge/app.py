@@ -7,9 +7,9 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import unquote_plus
 
-import structlog
 from aiohttp import web
 
+from gateway import lines
 from gateway.clock import Clock
 from gateway.dialect import Answer, Call, Dialect, Malformed, MethodNotAllowed, Route, TooLarge
 from gateway.edge.claiming import Claiming
@@ -20,7 +20,6 @@ from gateway.settings.model import ServerSettings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_log = structlog.get_logger("leadwire.edge")
 _NOT_FOUND = b'{"error":"no such path"}'
 
 
@@ -173,7 +172,7 @@ async def _not_found(_request: web.Request) -> web.StreamResponse:
 def _tell_fault(dialect: str, operation: str, error: Exception) -> None:
     """Where it happened, without the error's own words: they may hold what the call said."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error(
+    lines.error(
         "call.failed",
         dialect=dialect,
         operation=operation,
@@ -183,7 +182,7 @@ def _tell_fault(dialect: str, operation: str, error: Exception) -> None:
 
 
 def _tell(dialect: str, operation: str, reply: Reply, seconds: float) -> None:
-    _log.info(
+    lines.info(
         "call.answered",
         dialect=dialect,
         operation=operation,

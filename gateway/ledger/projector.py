@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
-
+from gateway import lines
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable, Row
 from gateway.eventlog.port import EventLog, LogUnavailable, OffsetOutOfRange, Record, Topic
@@ -30,8 +29,6 @@ GATHER = 0.05
 """Seconds between writes while little comes in: fewer, larger transactions."""
 TOPICS = (Topic.UPDATES, Topic.OUTCOMES)
 
-_log = structlog.get_logger("leadwire.ledger")
-
 
 class Projector:
     """Keeps the ledger up to date."""
@@ -47,7 +44,7 @@ class Projector:
             try:
                 await self._project_while_owner()
             except* (DatabaseUnavailable, LogUnavailable) as errors:
-                _log.warning("ledger.interrupted", reason=str(errors.exceptions[0]))
+                lines.warning("ledger.interrupted", reason=str(errors.exceptions[0]))
             await self._clock.sleep(RENEW)
 
     async def catch_up(self) -> None:
@@ -95,7 +92,7 @@ class Projector:
         try:
             records = await self._log.fetch(topic, self._next[topic], BATCH, wait)
         except OffsetOutOfRange as gap:
-            _log.warning("ledger.gap", topic=topic, partition=gap.partition, offset=gap.offset)
+            lines.warning("ledger.gap", topic=topic, partition=gap.partition, offset=gap.offset)
             self._next[topic][gap.partition] = gap.extent.start
             return 1
         if records:
@@ -122,7 +119,7 @@ def _rows(records: list[Record], row_of: Callable[[Record], Row]) -> list[Row]:
             rows.append(row_of(record))
         except ValueError:
             place = f"{record.topic}/{record.partition}@{record.offset}"
-            _log.warning("ledger.unreadable", record=place)
+            lines.warning("ledger.unreadable", record=place)
     return rows
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
+from gateway import lines
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable, Operation
 from gateway.eventlog.port import Topic
@@ -20,8 +19,6 @@ CHUNK = 200
 """Records deleted in one transaction: a few milliseconds of the database's thread."""
 BREATH = 0.005
 """Seconds between chunks."""
-
-_log = structlog.get_logger("leadwire.retention")
 
 
 class Retention:
@@ -40,7 +37,7 @@ class Retention:
             try:
                 await self.once()
             except DatabaseUnavailable as error:
-                _log.warning("retention.interrupted", reason=str(error))
+                lines.warning("retention.interrupted", reason=str(error))
             await self._clock.sleep(EVERY)
 
     async def once(self) -> None:

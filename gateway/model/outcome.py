@@ -85,9 +85,21 @@ class Outcome:
         return outcome_id(self.event_id, self.connector, self.round)
 
     @property
+    def fine(self) -> bool:
+        """Whether there is nothing for the caller to do: applied, replaced by a later update, or
+        settled with nobody meant to send it."""
+        if self.kind is Kind.SKIPPED:
+            return self.code in _UNTOLD
+        return self.kind in _DONE
+
+    @property
     def type(self) -> str:
         """CloudEvents type."""
         return f"io.leadwire.lead.update.{self.kind}.v1"
+
+
+_DONE = frozenset({Kind.APPLIED, Kind.SUPERSEDED})
+_UNTOLD = frozenset({Code.SHADOWED, Code.UNROUTED})
 
 
 def outcome_id(event_id: str, connector: str, round: int) -> str:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from gateway.database.port import InsertMany, Operation, Query
 
 
+_COLUMNS = "name, wish, wishes, resumes, state, reason, details, time"
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectorRow:
     """A connector's line."""
@@ -17,6 +20,8 @@ class ConnectorRow:
     """`run` or `paused`."""
     wishes: int
     """Moves whenever an operator changed something the connector must look at."""
+    resumes: int
+    """Moves whenever an operator said that what was wrong is mended."""
     state: str
     """`running`, `paused`, `breaker_open`, `stopped`, `waiting` (another process has it)."""
     reason: str
@@ -32,12 +37,12 @@ _LEASES = "(name = ? OR substr(name, 1, ?) = ?)"
 def row(name: str) -> Operation[ConnectorRow]:
     """A connector's line; made if it is new."""
     yield Query(
-        "INSERT INTO connectors (name, wish, wishes, state, reason, details, time)"
-        " VALUES (?, 'run', 0, 'new', '', '{}', 0) ON CONFLICT DO NOTHING",
+        f"INSERT INTO connectors ({_COLUMNS})"
+        " VALUES (?, 'run', 0, 0, 'new', '', '{}', 0) ON CONFLICT DO NOTHING",
         (name,),
     )
     rows = yield Query(
-        "SELECT name, wish, wishes, state, reason, details, time FROM connectors WHERE name = ?",
+        f"SELECT {_COLUMNS} FROM connectors WHERE name = ?",
         (name,),
     )
     return ConnectorRow(*rows[0])
@@ -45,17 +50,15 @@ def row(name: str) -> Operation[ConnectorRow]:
 
 def all_rows() -> Operation[list[ConnectorRow]]:
     """Every connector ever seen."""
-    rows = yield Query(
-        "SELECT name, wish, wishes, state, reason, details, time FROM connectors ORDER BY name"
-    )
+    rows = yield Query(f"SELECT {_COLUMNS} FROM connectors ORDER BY name")
     return [ConnectorRow(*line) for line in rows]
 
 
 def report(name: str, state: str, reason: str, details: str, now: float) -> Operation[None]:
     """Say how a connector is."""
     yield Query(
-        "INSERT INTO connectors (name, wish, wishes, state, reason, details, time)"
-        " VALUES (?, 'run', 0, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+        f"INSERT INTO connectors ({_COLUMNS})"
+        " VALUES (?, 'run', 0, 0, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
         " state = excluded.state, reason = excluded.reason, details = excluded.details,"
         " time = excluded.time",
         (name, state, reason, details, now),
@@ -65,7 +68,10 @@ def report(name: str, state: str, reason: str, details: str, now: float) -> Oper
 def wish(name: str, value: str) -> Operation[None]:
     """Ask a connector to run or to pause; it looks within a second."""
     yield from row(name)
-    yield Query("UPDATE connectors SET wish = ?, wishes = wishes + 1 WHERE name = ?", (value, name))
+    yield Query(
+        "UPDATE connectors SET wish = ?, wishes = wishes + 1, resumes = resumes + ? WHERE name = ?",
+        (value, int(value == "run"), name),
+    )
 
 
 def seek(name: str, topic: str, bases: Mapping[int, int]) -> Operation[None]:

@@ -53,7 +53,8 @@ TABLES: Final = (
     "CREATE INDEX IF NOT EXISTS dead_letters_by_connector ON dead_letters (connector, state, time)",
     # What operators asked of a connector, and what it says of itself.
     """CREATE TABLE IF NOT EXISTS connectors (
-        name TEXT PRIMARY KEY, wish TEXT NOT NULL, wishes BIGINT NOT NULL, state TEXT NOT NULL,
+        name TEXT PRIMARY KEY, wish TEXT NOT NULL, wishes BIGINT NOT NULL,
+        resumes BIGINT NOT NULL, state TEXT NOT NULL,
         reason TEXT NOT NULL, details TEXT NOT NULL, time DOUBLE PRECISION NOT NULL)""",
     # The ledger: an update, and each verdict on it.
     """CREATE TABLE IF NOT EXISTS updates (

@@ -80,10 +80,16 @@ async def start(arguments: list[str], port: int, *, wait: bool = True) -> Child:
         stdout=asyncio.subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
     )
-    async with asyncio.timeout(30):
-        while wait and not await listens(port):
-            await asyncio.sleep(0.01)
-    return Child(process, port, time.perf_counter() - began)
+    child = Child(process, port, 0.0)
+    try:
+        async with asyncio.timeout(30):
+            while wait and not await listens(port):  # noqa: ASYNC110 - a port tells nobody
+                await asyncio.sleep(0.01)
+    except BaseException:
+        await child.stop()
+        raise
+    child.started = time.perf_counter() - began
+    return child
 
 
 async def listens(port: int) -> bool:

@@ -65,8 +65,8 @@ class Messages(asyncio.Protocol):
         self._buffer = buffer
 
     def message(self, whole: bytes) -> None:
-        """One message has come."""
-        raise TypeError("what a message means is for the subclass to say")
+        """One message has come; what it means is for the subclass to say."""
+        raise TypeError(f"nobody reads these {len(whole)} bytes")
 
 
 @dataclass
@@ -78,10 +78,10 @@ class Backend:
     calls: int = 0
     first: float = 0.0
     last: float = 0.0
-    delay: float = 0.0
-    """Seconds before an answer."""
     refuse: bytes = b""
     """Requests with these bytes in them are answered 500."""
+    wanted: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, whole: bytes, transport: asyncio.Transport) -> None:
         """Answer one request."""
@@ -90,12 +90,22 @@ class Backend:
             transport.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
             return
         self.calls += 1
+        if self.calls == self.wanted:
+            self.enough.set()
         self.first = self.first or now
         self.last = now
         number = NUMBER.search(whole)
         if number is not None:
             self.arrived[int(number[1])] = now
         transport.write(OK)
+
+    async def had(self, count: int, within: float) -> None:
+        """Wait until there were `count` calls in all. Raises TimeoutError."""
+        self.wanted = count
+        self.enough.clear()
+        if self.calls < count:
+            async with asyncio.timeout(within):
+                await self.enough.wait()
 
     async def serve(self, port: int = 0) -> tuple[asyncio.Server, int]:
         """Listen on loopback; the server and its port."""
@@ -205,10 +215,3 @@ class Load:
             self.answered[number] = time.perf_counter()
         else:
             self.refused += 1
-
-
-async def arrival(backend: Backend, count: int, within: float) -> None:
-    """Wait until the backend had `count` calls. Raises TimeoutError."""
-    async with asyncio.timeout(within):
-        while backend.calls < count:
-            await asyncio.sleep(0.01)

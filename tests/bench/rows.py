@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.inside import CORE, Child, free_port, leadwire, start
-from tests.bench.outside import Backend, Load, arrival, noojee_call
+from tests.bench.outside import Backend, Load, noojee_call
 from tests.bench.prefill import prefill
 
-CALLS = 30_000
+CALLS = 15_000
 DELIVERIES = 50_000
 LEADS = 5_000
 CONNECTIONS = 64
+MEASURED = 40_000
+"""Deliveries after which memory is read: long enough for every bounded buffer to be full."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ async def deliveries(base: Bare) -> dict[str, float]:
         server, port = await backend.serve()
         child = await leadwire(place, {"crm": port}, "connectors")
         try:
-            await arrival(backend, DELIVERIES, 120)
+            await backend.had(DELIVERIES, 180)
         finally:
             await child.stop()
             server.close()
@@ -106,7 +108,7 @@ async def end_to_end(base: Bare) -> dict[str, float]:
         try:
             load = Load(noojee_call(LEADS))
             await load.saturate(child.port, CONNECTIONS, CALLS)
-            await arrival(backend, CALLS, 120)
+            await backend.had(CALLS, 120)
             began = min(load.sent.values())
         finally:
             await child.stop()
@@ -126,7 +128,7 @@ async def latency(rate: float) -> dict[str, float]:
             await load.steadily(child.port, rate, 2.0)
             first = load.next
             await load.steadily(child.port, rate, 8.0)
-            await arrival(backend, load.next, 60)
+            await backend.had(load.next, 60)
         finally:
             await child.stop()
             server.close()
@@ -157,7 +159,7 @@ async def _isolated(rate: float, *, dead: bool) -> float:
             first = load.next
             await load.steadily(child.port, rate, 10.0)
             wanted = load.next - (load.next // 500 + 1 if dead else 0)
-            await arrival(good, wanted, 60)
+            await good.had(wanted, 60)
         finally:
             await child.stop()
             server.close()
@@ -178,7 +180,7 @@ async def _memory(count: int) -> float:
         server, port = await backend.serve()
         child = await leadwire(place, {"crm": port}, "connectors,ledger")
         try:
-            await arrival(backend, min(count, 60_000), 120)
+            await backend.had(min(count, MEASURED), 120)
             return child.memory
         finally:
             await child.stop()

@@ -15,8 +15,6 @@ from connectors.noojee import wire as noojee
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.pollybot import wire as pollybot
 from connectors.vendor import SampleCall
-from gateway.model.codes import Code
-from gateway.model.outcome import Kind
 from tests.contracts.vendors import INBOUND, OUTBOUND, Said, Subject, in_header, in_query
 from tests.example_vendor import VENDOR as ACME
 from tests.example_vendor import wire as acme
@@ -67,14 +65,6 @@ _NOOJEE = Subject(
         replace(_NOOJEE_KEY, but="our own key stops the connector; callers don't hear of it"),
     ),
     spelt={"disposition": "njDisposition", "callback.at": "njCallBackDate"},
-    fine=frozenset(
-        {
-            (Kind.APPLIED, None),
-            (Kind.SUPERSEDED, None),
-            (Kind.SKIPPED, Code.SHADOWED),
-            (Kind.SKIPPED, Code.UNROUTED),
-        }
-    ),
 )
 
 # --- PollyBot -------------------------------------------------------------------------------

@@ -150,14 +150,14 @@ async def test_releasing_a_lead_ends_its_hold(store: Store) -> None:
 async def test_wishes_and_reports_do_not_overwrite_each_other(store: Store) -> None:
     """What an operator asked for, and how the connector is."""
     new = await store.run(lambda: connectors.row("polly"))
-    assert new == ConnectorRow("polly", "run", 0, "new", "", "{}", 0.0)
+    assert new == ConnectorRow("polly", "run", 0, 0, "new", "", "{}", 0.0)
     await store.run(lambda: connectors.wish("polly", "paused"))
     await store.run(lambda: connectors.report("polly", "paused", "asked", '{"x":1}', NOW))
     await store.run(lambda: connectors.report("nexa", "running", "", "{}", NOW))
     await store.run(lambda: connectors.wish("nexa", "run"))
     assert await store.run(connectors.all_rows) == [
-        ConnectorRow("nexa", "run", 1, "running", "", "{}", NOW),
-        ConnectorRow("polly", "paused", 1, "paused", "asked", '{"x":1}', NOW),
+        ConnectorRow("nexa", "run", 1, 1, "running", "", "{}", NOW),
+        ConnectorRow("polly", "paused", 1, 0, "paused", "asked", '{"x":1}', NOW),
     ]
 
 

@@ -101,7 +101,14 @@ class Subject:
     """Every answer of the vendor's table, about the samples' lead."""
     spelt: Mapping[str, str] | None = None
     """Canonical fields whose names a connector spells in its own way."""
-    fine: frozenset[Ending] = frozenset({(Kind.APPLIED, None)})
+    fine: frozenset[Ending] = frozenset(
+        {
+            (Kind.APPLIED, None),
+            (Kind.SUPERSEDED, None),
+            (Kind.SKIPPED, Code.SHADOWED),
+            (Kind.SKIPPED, Code.UNROUTED),
+        }
+    )
     """How an update may end that is answered 2xx; None is any code."""
 
     @property

@@ -28,7 +28,7 @@ from gateway.dialect import (
     Unauthenticated,
 )
 from gateway.model.codes import Code
-from gateway.model.outcome import Kind, Outcome
+from gateway.model.outcome import Outcome
 from gateway.settings.model import CredentialSettings, QuotaSettings
 from tests.example_vendor import mapping, wire
 
@@ -72,7 +72,7 @@ class AcmeDialect:
     def answer(self, answering: Answering) -> Answer:
         """OK, or the outcome in Acme's words."""
         result = answering.results[0]
-        if isinstance(result, Settled) and result.outcome.kind is not Kind.APPLIED:
+        if isinstance(result, Settled) and not result.outcome.fine:
             return _told(result.outcome)
         return _result("OK")
 

@@ -18,7 +18,6 @@ from connectors.noojee.mapping.tables import (
     ACCEPTED,
     PHONE_ROLES,
     TEMPLATE_NAMES,
-    e164,
     instant_of,
     phone_roles,
     zone_of,
@@ -29,6 +28,7 @@ from gateway.model.codes import Code
 from gateway.model.event import LeadId, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.making import make_attributes, make_set
+from gateway.phones import e164
 
 
 @dataclass(frozen=True, slots=True)

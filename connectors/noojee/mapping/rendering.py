@@ -17,13 +17,13 @@ from connectors.noojee.mapping.tables import (
     SYSTEM_NAMES,
     TEMPLATE_NAMES,
     local_of,
-    national,
     phone_roles,
     zone_of,
 )
 from gateway.model.changes import Change, Clear, Keep, Set
 from gateway.model.event import LeadUpdate
 from gateway.model.json import JsonValue
+from gateway.phones import national
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import phonenumbers
-
 from connectors.noojee import wire
 from gateway.model.codes import Code
 from gateway.model.json import JsonValue
@@ -108,22 +106,7 @@ def reply_for(code: Code) -> wire.Reply:
 
 # --- texts --------------------------------------------------------------------------------
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _CALLBACK = re.compile(r"[0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}")
-
-
-@lru_cache(maxsize=8192)
-def e164(text: str, region: str) -> str | None:
-    """A phone number in E.164, read as one dials it in `region`; None where it can't be read."""
-    if _E164.fullmatch(text):
-        return text
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def instant_of(local: str, zone: ZoneInfo) -> str | None:
@@ -159,17 +142,3 @@ def zone_of(contact_hours: str | None, timezone: str) -> ZoneInfo:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             return ZoneInfo(timezone)
     return ZoneInfo(timezone)
-
-
-@lru_cache(maxsize=8192)
-def national(number: str, region: str) -> str:
-    """An E.164 number as it is dialled inside `region`; unchanged where it is another country's
-    or can't be read."""
-    try:
-        read = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        return number
-    if phonenumbers.region_code_for_number(read) != region:
-        return number
-    dialled = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.NATIONAL)
-    return phonenumbers.normalize_digits_only(dialled)

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 import orjson
-import structlog
 from aiohttp import web
 
+from gateway import lines
 from gateway.database.port import DatabaseUnavailable
 from gateway.edge.admin import topics
 from gateway.edge.admin.access import Access
@@ -31,8 +31,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 64 << 20
 """Bytes of a request: links of a few hundred thousand leads."""
 POSITION = "X-Leadwire-Position"
-
-_log = structlog.get_logger("leadwire.admin")
 
 
 class Admin:
@@ -100,7 +98,7 @@ class Admin:
             asked = await _asked(request, with_body=endpoint.body is not None)
             done = await endpoint.run(self._parts, asked)
             if endpoint.method != "GET":
-                _log.info("admin.done", operation=endpoint.name)
+                lines.info("admin.done", operation=endpoint.name)
             return _json(done.model_dump(mode="json", by_alias=True))
 
         return handle

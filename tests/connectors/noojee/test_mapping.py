@@ -12,10 +12,8 @@ from connectors.noojee import SAMPLE, wire
 from connectors.noojee.mapping.tables import (
     CELLS,
     REFUSALS,
-    e164,
     instant_of,
     local_of,
-    national,
     reply_for,
     zone_of,
 )
@@ -219,35 +217,6 @@ def test_automations_are_by_disposition_only() -> None:
 
 
 # --- texts and tables ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "region", "expected"),
-    [
-        ("0383218199", "AU", "+61383218199"),
-        ("(03) 8321 8199", "AU", "+61383218199"),
-        ("+61383218199", "US", "+61383218199"),
-        ("2025550123", "US", "+12025550123"),
-        ("12", "AU", None),
-        ("n/a", "AU", None),
-        ("", "AU", None),
-    ],
-)
-def test_a_phone_is_read_as_dialled_in_the_callers_country(
-    text: str, region: str, expected: str | None
-) -> None:
-    """And is no number where it can't be one."""
-    assert e164(text, region) == expected
-
-
-def test_a_phone_is_written_as_dialled_at_home() -> None:
-    """Another country's stays in E.164."""
-    numbers = [("+61383218199", "AU"), ("+61383218199", "US"), ("what", "AU")]
-    assert [national(number, region) for number, region in numbers] == [
-        "0383218199",
-        "+61383218199",
-        "what",
-    ]
 
 
 @given(st.datetimes(timezones=st.just(ZoneInfo("UTC"))))

@@ -166,12 +166,6 @@ def test_null_for_the_bag_is_a_new_empty_set(asked: Asked, gen1: Call, gen2: Cal
     assert asked(gen2, b'{"customFields":null}').attributes == Attributes("replace", {})
 
 
-def test_a_national_number_is_read_in_the_callers_region() -> None:
-    """And one without its area code is nobody's number in E.164."""
-    assert mapping.e164("03 8321 8199", "AU") == "+61383218199"
-    assert mapping.e164("555-0100", "US") is None
-
-
 # --- back to the same API -------------------------------------------------------------------
 
 WORDS = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=8)

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.edge.listener import Listener
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind, Outcome
 from tests.gateway.edge.front import BODY, NOWHERE, Front, front
+from tests.gateway.edge.lines import written_lines
 from tests.journeys.running import BUSY, NOOJEE_KEY, NOOJEE_PATH, OK, Caller, document, eventually
 
 TARGET = f"{NOOJEE_PATH}?fAllocationId=38&njExternalLeadId=1&apiKey={NOOJEE_KEY}"
@@ -104,7 +104,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(door: Front, address:
 async def test_a_fault_of_ours_is_busy_and_says_nothing(door: Front, caller: Caller) -> None:
     """No page of the server's; the line tells where it was, and no word of the call."""
     door.journal.standings = [RuntimeError(f"secret {NOOJEE_KEY}")]
-    with capture_logs() as lines:
+    with written_lines() as lines:
         told = await caller.call("POST", TARGET, BODY)
     assert (told.status, told.body, told.events) == (400, BUSY, [])
     assert [line["error"] for line in lines if line["event"] == "call.failed"] == ["RuntimeError"]
@@ -118,7 +118,7 @@ async def test_a_client_that_is_gone_was_not_answered(door: Front, address: str)
         with pytest.raises(TimeoutError):
             await impatient.call("POST", TARGET, BODY)
     ((event, connector),) = door.waiting._futures
-    with capture_logs() as lines:
+    with written_lines() as lines:
         door.waiting._resolve(applied(event, connector))
         await eventually(lambda: any(line["event"] == "call.answered" for line in lines))
     assert door.claiming._done == []
