@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from gateway.commands import (
-    config,
-    connectors,
-    dead_letters,
-    demo,
-    events,
-    leads,
-    sandbox,
-    serve,
-    spec,
-    status,
-)
 from gateway.settings import SettingsError
 
-COMMANDS = (serve, demo, sandbox, config, events, status, leads, dead_letters, connectors, spec)
-"""Modules with `register(app)`, in the order of the help."""
+COMMANDS = (
+    *("serve", "demo", "sandbox", "config", "events", "status", "leads", "dead-letters"),
+    *("connectors", "spec"),
+)
+"""Each is a module of `gateway.commands` with `register(app)`, in the order of the help. A command
+is loaded when it is asked for: what it needs takes long to import."""
 
 
-def application() -> typer.Typer:
-    """The program with all its commands."""
+def application(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """The program with these commands."""
     app = typer.Typer(
         name="leadwire",
         help="Accept lead updates in any vendor's language and deliver them to every vendor.",
@@ -40,8 +33,8 @@ def application() -> typer.Typer:
         pretty_exceptions_show_locals=False,
     )
     app.callback()(_program)
-    for command in COMMANDS:
-        command.register(app)
+    for command in commands:
+        import_module(f"gateway.commands.{command.replace('-', '_')}").register(app)
     return app
 
 
@@ -51,8 +44,10 @@ def _program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; `arguments` default to the process's own. Raises SystemExit."""
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = [word for word in words[:1] if word in COMMANDS]
     try:
-        application()(arguments, prog_name="leadwire")
+        application(asked or COMMANDS)(words, prog_name="leadwire")
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None

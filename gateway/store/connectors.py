@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from gateway.database.port import InsertMany, Operation, Query
 
-
 _COLUMNS = "name, wish, wishes, resumes, state, reason, details, time"
 
 
