@@ -81,6 +81,8 @@ class SqliteLog:
         self._wanted = dict.fromkeys(Topic, partitions) | {Topic.REPLIES: replies}
         self._partitions: dict[Topic, int] = {}
         self._tail = Tail(TAIL_BYTES)
+        self._followed: set[Topic] = set()
+        """Topics that somebody in this process reads: only theirs are kept in the tail."""
         self._counted: dict[tuple[Topic, int], int] | None = None
         """Next offsets as the writing thread counts them; None: read them from the file."""
         self._extents: dict[Topic, dict[int, Extent]] = {}
@@ -134,7 +136,8 @@ class SqliteLog:
         topics = set()
         for new, offset in zip(records, offsets, strict=True):
             topic, part = new.topic, new.partition
-            self._tail.add(Record(topic, part, offset, *new[2:]))
+            if topic in self._followed:
+                self._tail.add(Record(topic, part, offset, *new[2:]))
             extents = self._extents[topic]
             if offset >= extents[part].end:
                 extents[part] = Extent(extents[part].start, offset + 1)
@@ -146,6 +149,7 @@ class SqliteLog:
         self, topic: Topic, positions: dict[int, int], limit: int, wait: float
     ) -> list[Record]:
         """See the port."""
+        self._followed.add(topic)
         found = await self._read(topic, positions, limit)
         if found or wait <= 0:
             return found
