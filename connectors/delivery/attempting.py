@@ -67,6 +67,7 @@ class Attempting:
         """Nothing known of any lead yet."""
         self._plan, self._ports, self._gate, self._speaker = plan, ports, gate, speaker
         self._proper = 0
+        self._seconds = ports.metrics.attempt_seconds(plan.name)
         self._parked: dict[str, tuple[int | None, float | None, float]] = {}
         """Mark, beginning and age of what this worker has parked, by event id."""
         self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
@@ -286,9 +287,8 @@ class Attempting:
         """Write an attempt down: its number, result, message and HTTP status."""
         number, result, message, status = told
         progress.note(make_attempt(number, rfc3339(at), round(seconds, 6), result, status, message))
-        metrics, name = self._ports.metrics, self._plan.name
-        metrics.attempts(name, result).inc()
-        metrics.attempt_seconds(name).observe(seconds)
+        self._ports.metrics.attempts(self._plan.name, result).inc()
+        self._seconds.observe(seconds)
 
     def _written(
         self, progress: Progress, decision: Decision, verdict: Verdict

@@ -13,8 +13,7 @@ attributes under their own names too; a custom field of one of those names is ke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from connectors.pollybot.wire import IMMUTABLE, NOT_NULL, RULES, Generation, PollyBotUpdate
 from gateway.dialect import Caller, LeadView, RequestedUpdate
@@ -198,8 +197,7 @@ def split_attributes(attributes: JsonObject) -> tuple[dict[str, JsonValue], dict
 # --- out ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What of an event goes where."""
 
     fields: Mapping[str, JsonValue]

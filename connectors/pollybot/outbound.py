@@ -30,7 +30,7 @@ from connectors.delivery.connector import (
 )
 from connectors.pollybot import mapping, wire
 from connectors.pollybot.mapping import Plan
-from connectors.pollybot.wire import Generation, PollyBotUpdate, Reply
+from connectors.pollybot.wire import Generation, Reply
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject, JsonValue, merge_patch
 from gateway.settings.model import ConnectorSettings, TenantSettings
@@ -122,9 +122,8 @@ class PollyBotConnector:
             if not isinstance(read, _Bag):
                 return read
             fields[mapping.BAGS[self._generation]] = read.value
-        update = PollyBotUpdate(self._generation, lead_id, fields, chatbot_id)
-        path, body = wire.render(update)
-        reply = yield self._request("PUT", path, body)
+        path = wire.path_of(self._generation, lead_id, chatbot_id)
+        reply = yield self._request("PUT", path, wire.body_of(fields))
         return judge(reply, self._system, plan.dropped)
 
     def _chatbot_of(self, delivery: Delivery) -> str:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import orjson
@@ -82,7 +82,7 @@ def parse(
 
 def path_of(generation: Generation, lead_id: str, chatbot_id: str = "") -> str:
     """The path of a lead, percent-encoded."""
-    lead = quote(lead_id, safe="")
+    lead = lead_id if lead_id.isascii() and lead_id.isalnum() else quote(lead_id, safe="")
     if generation is Generation.GEN1:
         return f"/api/v1/leads/{lead}"
     return f"/api/v1/chatbots/{quote(chatbot_id, safe='')}/leads/{lead}"
@@ -91,7 +91,12 @@ def path_of(generation: Generation, lead_id: str, chatbot_id: str = "") -> str:
 def render(update: PollyBotUpdate) -> tuple[str, bytes]:
     """Path and body of a call."""
     path = path_of(update.generation, update.lead_id, update.chatbot_id)
-    return path, orjson.dumps(update.fields)
+    return path, body_of(update.fields)
+
+
+def body_of(fields: JsonObject) -> bytes:
+    """The body of a call."""
+    return orjson.dumps(fields)
 
 
 # --- what the vendor accepts ----------------------------------------------------------------
@@ -274,8 +279,7 @@ METHOD_NOT_ALLOWED = failure("Method not allowed", "METHOD_NOT_ALLOWED")
 """Inferred: a known path, another method."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer that is a PollyBot envelope."""
 
     success: bool

@@ -31,6 +31,7 @@ from aiohttp import (
     NonHttpUrlClientError,
     TCPConnector,
 )
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from gateway import __version__
@@ -88,7 +89,7 @@ class AiohttpClient:
                 request.method,
                 _url(request.url),
                 headers=request.headers,
-                data=request.body or None,
+                data=BytesPayload(request.body) if request.body else None,
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
             )
