@@ -192,17 +192,18 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
 
 
 def _remember(queued: Queued, outcome: Outcome, changes: Changes) -> None:
-    event = queued.event
-    place = (event.tenant, event.lead_key)
-    for name, change in event.changes.items():
-        if not isinstance(change, Keep) and name not in outcome.dropped:
-            value = orjson.dumps(change_to_json(change)).decode()
-            changes.fields.append(FieldRow(*place, name, value, queued.pos))
+    event, dropped = queued.event, outcome.dropped
+    tenant, lead, pos = event.tenant, event.lead_key, queued.pos
+    rows = [
+        FieldRow(tenant, lead, name, orjson.dumps(change_to_json(change)).decode(), pos)
+        for name, change in event.changes.items()
+        if not isinstance(change, Keep) and name not in dropped
+    ]
     for name, given in event.attributes.patch.items():
-        if name not in outcome.dropped:
+        if name not in dropped:
             value = orjson.dumps({"op": "set", "value": given}).decode()
-            changes.fields.append(FieldRow(*place, f"attributes.{name}", value, queued.pos))
-    changes.fields.append(FieldRow(*place, APPLIED, "null", queued.pos))
+            rows.append(FieldRow(tenant, lead, f"attributes.{name}", value, pos))
+    changes.fields += rows or [FieldRow(tenant, lead, APPLIED, "null", pos)]
 
 
 def _condemn(queued: Queued, outcome: Outcome, now: float, changes: Changes) -> None:

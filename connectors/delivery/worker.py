@@ -173,13 +173,13 @@ class Worker:
     # --- sending --------------------------------------------------------------------------
 
     async def _send(self) -> None:
+        task, most = asyncio.current_task(), self.plan.connector.batch_size
+        assert task is not None  # noqa: S101 - a coroutine that runs is in a task
         while not self._draining.is_set():
-            lanes = self.lanes.take(self.plan.connector.batch_size)
+            lanes = self.lanes.take(most)
             if not lanes:
                 await self._turn()
                 continue
-            task = asyncio.current_task()
-            assert task is not None  # noqa: S101 - a coroutine that runs is in a task
             try:
                 await self._attempt(lanes, task)
             except DatabaseUnavailable:

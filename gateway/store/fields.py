@@ -10,7 +10,7 @@ from gateway.database.port import Operation, Query
 from gateway.model.json import JsonObject
 
 APPLIED = "@applied"
-"""Pseudo field of every applied update: the log position of the newest one."""
+"""Pseudo field of an applied update that set no field: keeps its log position."""
 
 
 def known(tenant: str, lead: str, connector: str, fields: Sequence[str]) -> Operation[JsonObject]:
@@ -38,7 +38,7 @@ def view(tenant: str, lead: str) -> Operation[JsonObject]:
 def newest_applied(tenant: str, lead: str, connector: str) -> Operation[int]:
     """Log position of the newest update applied at a connector; -1 for none."""
     rows = yield Query(
-        "SELECT pos FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ? AND field = ?",
-        (tenant, lead, connector, APPLIED),
+        "SELECT MAX(pos) FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ?",
+        (tenant, lead, connector),
     )
-    return int(rows[0][0]) if rows else -1
+    return -1 if rows[0][0] is None else int(rows[0][0])

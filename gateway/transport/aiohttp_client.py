@@ -131,6 +131,8 @@ class AiohttpClient:
     async def _read(self, response: ClientResponse) -> bytes:
         """The body; one over the bound is cut and its connection closed."""
         content = response.content
+        if content.is_eof() and content.total_bytes <= self._max_body:
+            return content.read_nowait()
         body = bytearray()
         try:
             while len(body) <= self._max_body:
@@ -148,6 +150,15 @@ class AiohttpClient:
 
 def _url(text: str) -> URL:
     """The URL byte for byte as the connector wrote it; raises InvalidURL."""
+    path = text.find("/", text.find("://") + 3)
+    if path < 0 or "?" in text or "#" in text:
+        return _whole(text)
+    return _whole(text[:path]).with_path(text[path:], encoded=True)
+
+
+@lru_cache(maxsize=256)
+def _whole(text: str) -> URL:
+    """A URL, parsed once: a connector calls the same host again and again."""
     try:
         url = URL(text, encoded=True)
         # Read the port here, because yarl parses it, and raises, only when it is first read.

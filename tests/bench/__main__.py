@@ -14,8 +14,8 @@ from tests.bench import rows
 from tests.bench.inside import OTHER
 
 Row = Callable[[rows.Bare], Awaitable[dict[str, float]]]
-RATE = 700.0
-"""Updates a second for the isolation row: well inside what two connectors can do."""
+CALM = 4
+"""The isolation row runs at this part of the end-to-end rate: inside what two connectors can do."""
 
 FLOORS = {
     "accepted": "ratio floor 0.40, aim 0.60 of the bare echo",
@@ -56,14 +56,19 @@ async def _row(
         case "end_to_end":
             return await rows.end_to_end(base)
         case "latency":
-            known = found.get("end_to_end") or [await rows.end_to_end(base)]
-            return await rows.latency(known[-1]["events/s"] / 2)
+            return await rows.latency(await _rate(base, found) / 2)
         case "isolation":
-            return await rows.isolation(RATE)
+            return await rows.isolation(await _rate(base, found) / CALM)
         case "memory":
             return await rows.memory()
         case _:
             return await rows.ready()
+
+
+async def _rate(base: rows.Bare, found: dict[str, list[dict[str, float]]]) -> float:
+    """Events a second, end to end, as last measured."""
+    known = found.get("end_to_end") or [await rows.end_to_end(base)]
+    return known[-1]["events/s"]
 
 
 def _print(title: str, figures: dict[str, float]) -> None:

@@ -84,7 +84,6 @@ def test_an_applied_update_is_remembered_told_and_fired() -> None:
             field("email", {"op": "clear"}),
             field("attributes.Suite", {"op": "set", "value": 8}),
             field("attributes.Floor", {"op": "set", "value": None}),
-            field("@applied", None),
         ],
         verdicts=[("e0", True, NOW)],
         settled=[(2, 7)],
