@@ -72,6 +72,16 @@ class Attempting:
         """Mark, beginning and age of what this worker has parked, by event id."""
         self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
 
+    def alone(self, lanes: list[Lane]) -> tuple[list[Lane], list[Delivery]] | None:
+        """As `prepare`, for one lane about which nothing has to be looked up; else None."""
+        if len(lanes) > 1 or self._plan.connector.reads or not self._ports.links.none:
+            return None
+        event = lanes[0].head.event
+        if len(event.ids) != 1:
+            return None
+        mine = event.ids[0].system == self._plan.system
+        return lanes, [Delivery(event, event.ids, ()) if mine else Delivery(event, (), event.ids)]
+
     async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
         """The lanes that can share a conversation with the first, and their deliveries. Raises
         DatabaseUnavailable."""
@@ -182,9 +192,6 @@ class Attempting:
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
-        if self._ports.links.none and not self._plan.connector.reads and len(event.ids) == 1:
-            mine = event.ids[0].system == system
-            return Delivery(event, event.ids, ()) if mine else Delivery(event, (), event.ids)
         ids = await self._ids(event)
         known: JsonObject = {}
         if self._plan.connector.reads:

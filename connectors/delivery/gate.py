@@ -30,7 +30,8 @@ class Ticket(NamedTuple):
     settings: Permit
 
 
-_PLAIN = Ticket(Permit.SEND, Permit.SEND)
+PLAIN = Ticket(Permit.SEND, Permit.SEND)
+"""Leave that is no probe."""
 
 
 class Gate:
@@ -94,6 +95,11 @@ class Gate:
             self._look()
         return wait
 
+    def open_now(self) -> bool:
+        """Whether nothing at all holds anything back: neither `enter` nor `slot` need be asked."""
+        clear = self._clear and not self._shut and not self._turn.locked()
+        return clear and self._lease_until - self._clock.monotonic() >= RENEW
+
     async def enter(self) -> Ticket:
         """Wait for leave to make an attempt, in order of coming, so that each probe is another's;
         it ends with `answered`, `failed`, `misfit` or `abandoned`."""
@@ -102,7 +108,7 @@ class Gate:
                 while (wait := self.wait()) > 0.0:
                     await self._pause(wait)
                 return self._ticket()
-        return _PLAIN if self._clear else self._ticket()
+        return PLAIN if self._clear else self._ticket()
 
     def _ticket(self) -> Ticket:
         now = self._clock.monotonic()

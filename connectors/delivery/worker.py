@@ -21,7 +21,7 @@ from math import inf
 from connectors.delivery.attempting import Attempting, Judged
 from connectors.delivery.breaker import Breaker
 from connectors.delivery.conversing import Speaker
-from connectors.delivery.gate import Gate
+from connectors.delivery.gate import PLAIN, Gate
 from connectors.delivery.judgement import Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes
 from connectors.delivery.loading import Loaded, load, reach
@@ -195,15 +195,15 @@ class Worker:
             await self._pass_by(lanes)
             if not lanes:
                 return
-        ticket = await self.gate.enter()
+        ticket = PLAIN if self.gate.open_now() else await self.gate.enter()
         # The wait may have been long: an earlier update may have been redriven meanwhile.
-        rewound = [lane for lane in lanes if lane.rewind]
-        if rewound or self._draining.is_set():
+        if self._draining.is_set() or any(lane.rewind for lane in lanes):
             self.gate.abandoned(ticket)
             self._again(lanes, 0.0)
             return
         try:
-            chosen, deliveries = await self._attempting.prepare(lanes)
+            alone = self._attempting.alone(lanes)
+            chosen, deliveries = alone or await self._attempting.prepare(lanes)
         except BaseException:
             self.gate.abandoned(ticket)
             raise

@@ -32,6 +32,7 @@ from aiohttp import (
     TCPConnector,
 )
 from aiohttp.payload import BytesPayload
+from multidict import CIMultiDict
 from yarl import URL
 
 from gateway import __version__
@@ -88,7 +89,7 @@ class AiohttpClient:
             response = await session.request(
                 request.method,
                 _url(request.url),
-                headers=request.headers,
+                headers=_multi(request.headers),
                 data=BytesPayload(request.body) if request.body else None,
                 allow_redirects=False,
                 timeout=_timeout(request.timeout),
@@ -168,6 +169,12 @@ def _whole(text: str) -> URL:
     return url
 
 
+@lru_cache(maxsize=256)
+def _multi(headers: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
+    """Headers as aiohttp takes them, which copies them: a connector's are always the same."""
+    return CIMultiDict(headers)
+
+
 @lru_cache(maxsize=64)
 def _timeout(seconds: float) -> ClientTimeout:
     # Connecting runs out first, so that a time-out in it can be told from one after it.
@@ -176,10 +183,10 @@ def _timeout(seconds: float) -> ClientTimeout:
 
 def _lowered(response: ClientResponse) -> Mapping[str, str]:
     """Header names in lower case; a repeated header's values joined (RFC 9110 §5.3)."""
-    headers: dict[str, str] = {}
-    for name, value in response.headers.items():
-        known = name.lower()
-        headers[known] = f"{headers[known]}, {value}" if known in headers else value
+    received = response.headers
+    headers = {name.lower(): value for name, value in received.items()}
+    if len(headers) < len(received):
+        headers = {name: ", ".join(received.getall(name)) for name in headers}
     return headers
 
 
