@@ -34,7 +34,7 @@ async def measure(names: list[str], runs: int) -> None:
     bares = []
     for _ in range(runs):
         base = await rows.bare()
-        bares.append({"echo/s": base.echo, "client/s": base.client})
+        bares.append({"echo/s": base.echo, "post/s": base.post, "same calls/s": base.same})
         for name in names:
             if name == "memory" and found[name]:
                 continue

@@ -1,6 +1,6 @@
 """Bare programs to compare with: an aiohttp server that echoes, an aiohttp client that calls.
 
-`python -m tests.bench.bare echo PORT` serves; `python -m tests.bench.bare put PORT COUNT`
+`python -m tests.bench.bare echo PORT` serves; `python -m tests.bench.bare put|post PORT COUNT`
 calls and prints calls a second.
 """
 
@@ -17,6 +17,7 @@ from aiohttp import web
 
 CONCURRENCY = 64
 LEADS = 5_000
+BODY = b'{"phone":"+15550100","metadata":{"n":"1"}}'
 HEADERS = (
     ("Authorization", "Bearer sk-out"),
     ("Content-Type", "application/json"),
@@ -61,13 +62,31 @@ async def put(port: int, count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
+async def post(port: int, count: int) -> float:
+    """Post the same bytes to the same URL, `count` times, CONCURRENCY at once: the least a client
+    can do. Calls a second."""
+    left = iter(range(count))
+    connector = aiohttp.TCPConnector(limit=CONCURRENCY)
+    async with aiohttp.ClientSession(connector=connector) as session:
+
+        async def worker() -> None:
+            for _ in left:
+                async with session.post(f"http://127.0.0.1:{port}/", data=BODY) as answer:
+                    await answer.read()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))
+        return count / (time.perf_counter() - began)
+
+
 def main() -> None:
     """Run one of the two."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if sys.argv[1] == "echo":
             runner.run(echo(int(sys.argv[2])))
         else:
-            rate = runner.run(put(int(sys.argv[2]), int(sys.argv[3])))
+            call = post if sys.argv[1] == "post" else put
+            rate = runner.run(call(int(sys.argv[2]), int(sys.argv[3])))
             sys.stdout.write(f"{rate}\n")
 
 

@@ -29,12 +29,14 @@ class Bare:
     """What the bare programs did in this run, calls a second."""
 
     echo: float
-    client: float
+    post: float
+    """The same bytes to the same URL: what the floors are set against."""
+    same: float
+    """The measured connector's own calls."""
 
-    @property
-    def both(self) -> float:
-        """One core doing both, one after the other."""
-        return 1 / (1 / self.echo + 1 / self.client)
+    def both(self, client: float) -> float:
+        """One core echoing and calling, one after the other."""
+        return 1 / (1 / self.echo + 1 / client)
 
 
 @contextmanager
@@ -52,13 +54,17 @@ async def bare() -> Bare:
         rate = await Load(noojee_call(LEADS)).saturate(port, CONNECTIONS, CALLS)
     finally:
         await echo.stop()
+    return Bare(rate, await _called("post"), await _called("put"))
+
+
+async def _called(how: str) -> float:
     backend = Backend()
     server, where = await backend.serve()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.bench.bare",
-        "put",
+        how,
         str(where),
         str(CALLS),
         stdout=asyncio.subprocess.PIPE,
@@ -66,7 +72,7 @@ async def bare() -> Bare:
     )
     told, _ = await process.communicate()
     server.close()
-    return Bare(rate, float(told))
+    return float(told)
 
 
 async def accepted(base: Bare) -> dict[str, float]:
@@ -96,7 +102,11 @@ async def deliveries(base: Bare) -> dict[str, float]:
             await child.stop()
             server.close()
         rate = DELIVERIES / (backend.last - backend.first)
-    return {"deliveries/s": rate, "ratio": rate / base.client}
+    return {
+        "deliveries/s": rate,
+        "ratio": rate / base.post,
+        "ratio to the same calls": rate / base.same,
+    }
 
 
 async def end_to_end(base: Bare) -> dict[str, float]:
@@ -114,7 +124,11 @@ async def end_to_end(base: Bare) -> dict[str, float]:
             await child.stop()
             server.close()
         rate = CALLS / (backend.last - began)
-    return {"events/s": rate, "ratio": rate / base.both}
+    return {
+        "events/s": rate,
+        "ratio": rate / base.both(base.post),
+        "ratio to the same calls": rate / base.both(base.same),
+    }
 
 
 async def latency(rate: float) -> dict[str, float]:
