@@ -15,9 +15,10 @@ from connectors.leadsquared.wire.answers import (
     LEAD_ID_MISSING,
     Exc,
     Failure,
+    mandatory,
     unknown_attributes,
 )
-from connectors.leadsquared.wire.bulk import MOST_LEADS, NOT_FOUND
+from connectors.leadsquared.wire.bulk import MOST_LEADS, NOT_FOUND, PROSPECT_ID
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject
 
@@ -66,7 +67,7 @@ def failure_for(code: Code, message: str = "", details: JsonObject | None = None
 def reason_for(code: Code, message: str = "", details: JsonObject | None = None) -> str:
     """The reason that a bulk answer gives for a lead."""
     if code is Code.LEAD_ID_MISSING:
-        return NOT_FOUND
+        return mandatory(PROSPECT_ID)
     return failure_for(code, message, details).message
 
 
@@ -93,6 +94,7 @@ CODES: Mapping[str, Code] = {
 _NOT_FOUND = re.compile(r"(?:lead|prospect)\b.*\b(?:does not exist|not found)", re.IGNORECASE)
 _RATE = re.compile(r"exceeded the limit|rate ?limit|too many requests", re.IGNORECASE)
 _PASSING = re.compile(r"time(?:d)? ?out|deadlock|temporar", re.IGNORECASE)
+_ID_MISSING = re.compile(r"'(?:lead|prospect)id' is mandatory", re.IGNORECASE)
 _NAMES = re.compile(r"does not exist\s*-\s*(.+?)\.?\s*$", re.IGNORECASE)
 
 
@@ -104,7 +106,7 @@ def code_of(failure: Failure) -> Code:
         return Code.RATE_LIMITED
     if type_ == Exc.DUPLICATE:
         return _duplicate(message)
-    if type_ == LEAD_ID_MISSING.type and "leadid" in message.lower():
+    if type_ in {LEAD_ID_MISSING.type, ""} and _ID_MISSING.search(message):
         return Code.LEAD_ID_MISSING
     known = CODES.get(type_)
     if known in {None, Code.VALIDATION_FAILED}:
