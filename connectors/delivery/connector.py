@@ -145,6 +145,8 @@ class Connector(Protocol):
 
     batch_size: int
     """Most deliveries one conversation may carry; 1 where the vendor has no batches."""
+    most_in_flight: int | None
+    """Most conversations at once that the vendor takes from one account; None: as configured."""
     reads: frozenset[str]
     """Canonical fields whose last applied value a conversation needs."""
     throttle_wait: float

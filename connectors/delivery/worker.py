@@ -90,7 +90,7 @@ class Worker:
         self.lanes.loads = self.reader.is_past(self._reach)
         await self._look_at_parked()
         self._kick()
-        tasks = [self._task(self._send()) for _ in range(self.plan.concurrency)]
+        tasks = [self._task(self._send()) for _ in range(self.plan.senders)]
         senders = set(tasks)
         others = [self._read(), self._time(), self._watch(), self._settler.run()]
         tasks += [self._task(coroutine) for coroutine in others]

@@ -41,6 +41,7 @@ class TestConnector:
     """A vendor that takes a list of updates; it says by status and body what became of them."""
 
     __test__ = False
+    most_in_flight: int | None = None
     limits: tuple[Limit, ...] = ()
     throttle_wait = 1.0
     secrets: tuple[str, ...] = ("hush",)
