@@ -20,7 +20,6 @@ from connectors.vendor import SampleCall
 from gateway.dialect import (
     Accepted,
     Answering,
-    Parsed,
 )
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
@@ -37,6 +36,7 @@ from tests.contracts.vendors import (
     Subject,
     asked_of,
     call_of,
+    concluded,
     ended,
     held,
     refusing,
@@ -118,20 +118,20 @@ def test_every_outcome_is_told(subject: Subject) -> None:
         for code in Code:
             answer = rendered(told(subject, subject.samples[0], ended(kind, code)))
             fine = {(kind, None), (kind, code)} & subject.fine
-            assert (answer.status < 300) == bool(fine), (kind, code, answer)
-            assert bool(fine) or (answer.status >= 400 and subject.ours(answer.body))
+            assert subject.success(answer) == bool(fine), (kind, code, answer)
+            assert bool(fine) or subject.ours(answer.body)
 
 
 @every_sample
 def test_an_update_that_is_only_safe_is_a_success(subject: Subject, sample: SampleCall) -> None:
     """Nobody's outcome was waited for."""
-    parsed = Parsed((subject.asked(sample),))
+    parsed = subject.parsed(sample)
     leads = [{"id": parsed.updates[0].lead.id}] if subject.dialect.wants_lead else []
     call, caller = call_of(subject.dialect, sample), subject.caller()
     accepted = [Accepted(EVENT_ID)]
     answering = Answering(call, caller, parsed, accepted, leads, None, NOW)
     answer = rendered(subject.dialect.answer(answering))
-    assert 200 <= answer.status < 300
+    assert subject.success(answer)
 
 
 # --- both ways ------------------------------------------------------------------------------
@@ -173,9 +173,7 @@ def test_a_fake_backend_applies_a_recorded_call(subject: Subject, sample: Sample
     """Sent by the vendor's connector to a lead that is there."""
     backend = subject.backend(subject.seed)
     before = backend.leads()
-    sent, (verdict,) = held(
-        subject.connect().converse([subject.delivery(sample)]), lambda r: asked_of(backend, r)
-    )
+    sent, (verdict,) = concluded(subject, sample, backend)
     assert isinstance(verdict, Applied), verdict
     assert verdict.dropped == ()
     assert backend.leads() != before
@@ -186,9 +184,7 @@ def test_a_fake_backend_applies_a_recorded_call(subject: Subject, sample: Sample
 def test_a_fake_backend_does_not_know_every_lead(subject: Subject, sample: SampleCall) -> None:
     """One that was not seeded is not found."""
     backend = subject.backend()
-    _, (verdict,) = held(
-        subject.connect().converse([subject.delivery(sample)]), lambda r: asked_of(backend, r)
-    )
+    _, (verdict,) = concluded(subject, sample, backend)
     assert isinstance(verdict, Refused), verdict
     assert verdict.code is Code.LEAD_NOT_FOUND
     assert backend.leads() == []
@@ -199,7 +195,7 @@ def test_what_a_fake_backend_shows_can_be_seeded(subject: Subject) -> None:
     """So that a state can be kept and brought back."""
     backend = subject.backend(subject.seed)
     for sample in subject.samples:
-        held(subject.connect().converse([subject.delivery(sample)]), lambda r: asked_of(backend, r))
+        concluded(subject, sample, backend)
     leads = backend.leads()
     assert subject.backend(*leads).leads() == leads
 

@@ -30,7 +30,7 @@ class Cell(NamedTuple):
 
     type: Exc
     sentence: str
-    """Empty: the outcome's own message, else our word."""
+    """Empty: our word."""
 
 
 CELLS: Mapping[Code, Cell] = {
@@ -51,17 +51,18 @@ CELLS: Mapping[Code, Cell] = {
 
 
 def failure_for(code: Code, message: str = "", details: JsonObject | None = None) -> Failure:
-    """The exception that tells a canonical code; `message` is the vendor's own sentence where
-    there is one."""
+    """The exception that tells a canonical code. `message` is the outcome's: where LeadSquared
+    itself said it, it is told as it is; of what another vendor said, the code."""
     cell = CELLS.get(code)
-    said = message
-    if not said and code is Code.UNKNOWN_ATTRIBUTE:
+    if cell is None:
+        plain = code is Code.VALIDATION_FAILED and message
+        return Failure(Exc.INVALID_INPUT, message if plain else _ours(code, message))
+    if message and code not in MISSING and code_of(Failure(cell.type, message)) is code:
+        return Failure(cell.type, message)
+    if code is Code.UNKNOWN_ATTRIBUTE:
         field = (details or {}).get("field")
-        said = unknown_attributes(field if isinstance(field, str) else "")
-    if cell is not None:
-        return Failure(cell.type, cell.sentence or said or _ours(code, ""))
-    plain = code is Code.VALIDATION_FAILED
-    return Failure(Exc.INVALID_INPUT, said if said and plain else _ours(code, said))
+        return Failure(cell.type, unknown_attributes(field if isinstance(field, str) else ""))
+    return Failure(cell.type, cell.sentence or _ours(code, message))
 
 
 def reason_for(code: Code, message: str = "", details: JsonObject | None = None) -> str:
