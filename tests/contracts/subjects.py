@@ -10,12 +10,26 @@ from typing import Any
 import orjson
 import pytest
 
+from connectors.leadsquared import VENDOR as LEADSQUARED
+from connectors.leadsquared.wire import answers as lsq
+from connectors.leadsquared.wire import attributes as lsq_single
+from connectors.leadsquared.wire import bulk as lsq_bulk
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.noojee import wire as noojee
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.pollybot import wire as pollybot
 from connectors.vendor import SampleCall
-from tests.contracts.vendors import INBOUND, OUTBOUND, Said, Subject, in_header, in_query
+from gateway.dialect import Answer
+from tests.contracts.vendors import (
+    BASE_URL,
+    INBOUND,
+    OUTBOUND,
+    QUOTA,
+    Said,
+    Subject,
+    in_header,
+    in_query,
+)
 from tests.example_vendor import VENDOR as ACME
 from tests.example_vendor import wire as acme
 
@@ -127,6 +141,128 @@ _POLLYBOT_GEN2 = replace(
     ),
 )
 
+# --- LeadSquared ----------------------------------------------------------------------------
+
+_LSQ_LEAD = "8d1a3d6c-0f6a-4b0e-9d3a-1c7f5e2b9a40"
+_LSQ_PAIR = (("accessKey", INBOUND), ("secretKey", INBOUND))
+_LSQ_THIRD = (("Content-Type", "application/json"), (lsq_single.API_KEY, INBOUND))
+
+
+def _lsq_async(note: str, body: bytes, **query: str) -> SampleCall:
+    told = (*_LSQ_PAIR, ("leadId", _LSQ_LEAD), *query.items())
+    return SampleCall("POST", lsq_single.UPDATE_PATH, told, _LSQ_THIRD, body, note)
+
+
+def _lsq_bulk(note: str, *fields: lsq_single.Attribute, **query: str) -> SampleCall:
+    named = lsq_single.Attribute("ProspectId", _LSQ_LEAD)
+    call = lsq_bulk.BulkUpdate((lsq_bulk.BulkLead((named, *fields)),), "ProspectId", True)
+    told, body = (*_LSQ_PAIR, *query.items()), lsq_bulk.render(call)
+    return SampleCall("POST", lsq_single.BULK_PATH, told, _LSQ_THIRD[:1], body, note)
+
+
+def _lsq_said(status: int, type_: str, message: str, but: str = "") -> Said:
+    return Said(status, lsq.render_failure(lsq.Failure(type_, message)), but)
+
+
+_LSQ_NO_KEY = _lsq_said(401, lsq.Exc.UNAUTHORIZED, "Invalid AccessKey or SecretKey")
+_LSQ_COMMON = (
+    replace(_LSQ_NO_KEY, but="our own key stops the connector"),
+    _lsq_said(404, lsq.Exc.INVALID_INPUT, "no such path", "our own settings stop the connector"),
+    Said(429, lsq.render_failure(lsq.rate_limited(25, 5.0)), "a throttle is waited for"),
+    Said(200, lsq.render_failure(lsq.rate_limited(25, 5.0)), "a throttle is waited for"),
+    Said(500, b'{"Message":"An error has occurred."}', "a server error is tried again"),
+)
+_LSQ_FIELDS = (
+    lsq_single.Attribute("FirstName", "Jane"),
+    lsq_single.Attribute("EmailAddress", "jane@example.com"),
+    lsq_single.Attribute("Phone", "+61-491570006"),
+    lsq_single.Attribute("DoNotCall", "1"),
+    lsq_single.Attribute("Score", "12"),
+    lsq_single.Attribute("ProspectStage", "Qualified"),
+    lsq_single.Attribute("Notes", ""),
+    lsq_single.Attribute("mx_Plan", 7),
+    lsq_single.Attribute("mx_Education", "", (lsq_single.Attribute("mx_CustomObject_1", "BSc"),)),
+)
+_LSQ_UNKNOWN = lsq.unknown_attributes("mx_Nope")
+_LSQ_TAKEN = "Duplicate entry 'a@example.com' for key 'UQ_Prospect_Base_EmailAddress'"
+
+
+def _lsq_ours(body: bytes) -> bool:
+    return lsq.read_failure(body) is not None or lsq_bulk.read_answer(body) is not None
+
+
+_LSQ_ASYNC = Subject(
+    name="leadsquared async",
+    vendor=LEADSQUARED,
+    credential={"access_key": INBOUND, "secret_key": INBOUND, "x_api_key": INBOUND},
+    connector={
+        "access_key": OUTBOUND,
+        "secret_key": OUTBOUND,
+        "x_api_key": OUTBOUND,
+        "mode": "async",
+        "async_base_url": BASE_URL,
+    },
+    samples=(
+        _lsq_async("page sample", orjson.dumps(dict(_captures("leadsquared"))["async_request"])),
+        _lsq_async("many kinds", lsq_single.render_attributes(_LSQ_FIELDS), postUpdatedLead="true"),
+    ),
+    keyed=in_header(lsq_single.API_KEY),
+    ours=_lsq_ours,
+    empty_body=False,
+    no_key=_LSQ_NO_KEY,
+    wrong_key=_LSQ_NO_KEY,
+    busy=Said(429, lsq.render_failure(lsq.rate_limited(25, 5.0))),
+    over_quota=Said(429, lsq.render_failure(lsq.rate_limited(QUOTA.limit, QUOTA.per))),
+    says_when=False,
+    seed={"id": _LSQ_LEAD, "Notes": "Ready", "FirstName": "Janet"},
+    errors=(
+        Said(500, lsq.render_failure(lsq.LEAD_ID_MISSING)),
+        _lsq_said(500, lsq.Exc.DUPLICATE, _LSQ_TAKEN),
+        _lsq_said(500, lsq.Exc.UNKNOWN_ATTRIBUTE, _LSQ_UNKNOWN),
+        _lsq_said(500, lsq.Exc.INVALID_INPUT, "Invalid email"),
+        _lsq_said(500, lsq.Exc.INVALID_INPUT, lsq_bulk.NOT_FOUND),
+        _lsq_said(400, lsq.Exc.INVALID_INPUT, "no array", "a refusal is a 500, whatever it was"),
+        Said(200, lsq.render_accepted("id-1"), "what becomes of it is asked for"),
+        *_LSQ_COMMON,
+    ),
+)
+
+
+def _lsq_listed(*failed: str, unprocessed: tuple[str, ...] = (), but: str = "") -> Said:
+    lists = [
+        tuple(lsq_bulk.Entry("ProspectId", _LSQ_LEAD, reason) for reason in reasons)
+        for reasons in (failed, unprocessed)
+    ]
+    return Said(200, lsq_bulk.render_answer(lsq_bulk.BulkAnswer((), *lists)), but)
+
+
+def _lsq_applied(answer: Answer) -> bool:
+    said = lsq_bulk.read_answer(answer.body)
+    return said is not None and len(said.successful) == said.total
+
+
+_LSQ_BULK = replace(
+    _LSQ_ASYNC,
+    name="leadsquared bulk",
+    connector={"access_key": OUTBOUND, "secret_key": OUTBOUND},
+    samples=(
+        _lsq_bulk("many kinds", *_LSQ_FIELDS),
+        _lsq_bulk("automations", *_LSQ_FIELDS[:2], postUpdatedLead="true"),
+    ),
+    keyed=in_query("secretKey"),
+    success=_lsq_applied,
+    errors=(
+        _lsq_listed(unprocessed=(lsq_bulk.NOT_FOUND,)),
+        _lsq_listed(_LSQ_TAKEN),
+        _lsq_listed(_LSQ_UNKNOWN),
+        _lsq_listed("Invalid email"),
+        _lsq_listed(lsq_bulk.NOT_FOUND, but="it is listed where the caller asked for it"),
+        _lsq_said(400, lsq.Exc.INVALID_INPUT, "no object", "a call of ours, a lead of theirs"),
+        _lsq_said(500, lsq.Exc.INVALID_INPUT, "26 leads", "a call of ours, a lead of theirs"),
+        *_LSQ_COMMON,
+    ),
+)
+
 # --- Acme -----------------------------------------------------------------------------------
 
 _ACME = Subject(
@@ -154,7 +290,7 @@ _ACME = Subject(
     ),
 )
 
-SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _ACME)
+SUBJECTS = (_LSQ_ASYNC, _LSQ_BULK, _NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _ACME)
 SAMPLES = [(subject, sample) for subject in SUBJECTS for sample in subject.samples]
 
 every_subject = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -125,7 +126,8 @@ class Subject:
     @property
     def folder(self) -> Path:
         """The slice."""
-        return Path(inspect.getfile(self.vendor.connect)).parent
+        package = import_module(self.vendor.sandbox.rpartition(".")[0])
+        return Path(inspect.getfile(package)).parent
 
     def key(self, **settings: Any) -> CredentialSettings:
         """The settings of an inbound key."""
