@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 from gateway.settings.conditions import condition
 from gateway.settings.problems import nearest
@@ -31,7 +31,7 @@ def _network(text: str) -> str:
     return text
 
 
-def _base_url(text: str) -> str:
+def _http_url(text: str) -> SplitResult:
     try:
         url = urlsplit(text)
         host, _ = url.hostname, url.port
@@ -39,8 +39,29 @@ def _base_url(text: str) -> str:
         raise ValueError(f"is no URL: {error}") from None
     if url.scheme not in {"http", "https"} or not host:
         raise ValueError("should begin with http:// or https:// and a host")
+    return url
+
+
+def _base_url(text: str) -> str:
+    url = _http_url(text)
     if url.username is not None or url.query or url.fragment:
         raise ValueError("should be scheme, host and optional prefix, and nothing else")
+    return text
+
+
+def _whole_url(text: str) -> str:
+    url = _http_url(text)
+    if url.username is not None or "#" in text:
+        raise ValueError("should have no user and no fragment")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("should be written in ASCII, anything else percent-encoded")
+    return text
+
+
+def _payload(text: str, info: ValidationInfo) -> str:
+    known = (info.context or {}).get("payloads")
+    if known is not None and text not in known:
+        raise ValueError(f"there is no payload {text!r}; there are {', '.join(sorted(known))}")
     return text
 
 
@@ -62,6 +83,10 @@ Network = Annotated[str, AfterValidator(_network)]
 """A CIDR range."""
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Scheme, host and optional prefix of an HTTP service."""
+WholeUrl = Annotated[str, AfterValidator(_whole_url)]
+"""The URL that is called, with its path and its query."""
+PayloadName = Annotated[str, AfterValidator(_payload)]
+"""The name of a payload that a vendor exports; which there are is the validation's context."""
 Start = Annotated[str, AfterValidator(_start)]
 """`beginning`, `end`, or an RFC 3339 time."""
 Condition = Annotated[str, AfterValidator(condition)]

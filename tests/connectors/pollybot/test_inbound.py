@@ -96,7 +96,7 @@ def test_the_secret_is_the_token_and_is_masked_when_shown(dialect: PollyBotDiale
     assert dialect.secret_of(credential) == "sk-secret"
     assert "sk-secret" not in repr(credential)
     with pytest.raises(TypeError):
-        dialect.secret_of(ConnectorSettings(vendor="x", base_url="https://x.example.com"))
+        dialect.secret_of(ConnectorSettings(vendor="x"))
 
 
 def test_a_credential_has_the_documented_quota() -> None:
