@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -12,6 +13,10 @@ from pydantic import AfterValidator, ValidationInfo
 
 from gateway.settings.conditions import condition
 from gateway.settings.problems import nearest
+
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""The last label of a host that is an address in one of its notations (WHATWG URL, "ends in a
+number checker"); the C library reads more of them than others do."""
 
 
 def _timezone(text: str) -> str:
@@ -55,7 +60,21 @@ def _whole_url(text: str) -> str:
         raise ValueError("should have no user and no fragment")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("should be written in ASCII, anything else percent-encoded")
+    if _is_odd(url.hostname or ""):
+        raise ValueError("should have a name or a plain address (127.0.0.1) as host")
     return text
+
+
+def _is_odd(host: str) -> bool:
+    """Whether a host is an IPv4 address in a notation of the C library's."""
+    last = host.rstrip(".").rpartition(".")[2]
+    if ":" in host or _NUMBER.fullmatch(last) is None:
+        return False
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def _payload(text: str, info: ValidationInfo) -> str:
