@@ -1,5 +1,6 @@
 """Every vendor that leadwire speaks: one line each."""
 
+from connectors.dialnexa import VENDOR as DIALNEXA
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.vendor import Vendor
@@ -7,4 +8,5 @@ from connectors.vendor import Vendor
 VENDORS: tuple[Vendor, ...] = (
     NOOJEE,
     POLLYBOT,
+    DIALNEXA,
 )
