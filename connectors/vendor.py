@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+from pydantic import BaseModel, SecretStr
 
 from connectors.delivery.connector import Connector
 from gateway.dialect import Dialect
@@ -21,6 +23,32 @@ class SampleCall:
     body: bytes
     note: str
     """What the call does, in a line."""
+    keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Each key in it, as the page writes it -> the credential's setting that it stands for."""
+
+    def keyed(self, settings: BaseModel) -> SampleCall:
+        """The call with a credential's own keys in place of the page's."""
+        ours = {page: _plain(getattr(settings, name)) for page, name in self.keys.items()}
+        return replace(
+            self,
+            query=tuple((name, _swapped(value, ours)) for name, value in self.query),
+            headers=tuple((name, _swapped(value, ours)) for name, value in self.headers),
+            keys={ours[page]: name for page, name in self.keys.items()},
+        )
+
+    def masked(self, text: str) -> str:
+        """A text about the call without its keys."""
+        return _swapped(text, dict.fromkeys(self.keys, "***"))
+
+
+def _plain(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _swapped(text: str, others: Mapping[str, str]) -> str:
+    for old, new in others.items():
+        text = text.replace(old, new)
+    return text
 
 
 @dataclass(frozen=True)
@@ -39,5 +67,5 @@ class Vendor:
     sandbox: str
     """Module of the fake backend, loaded by name and never imported; it has
     `backend(faithful: bool) -> Backend` (see `connectors.sandbox.port`)."""
-    sample: SampleCall | None = None
-    """The page's sample call of an update."""
+    samples: tuple[SampleCall, ...] = ()
+    """Each page's sample call of an update."""

@@ -187,11 +187,15 @@ class RequestedUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A readable call: its updates in order, and what the dialect needs to answer it."""
+    """A readable call: its updates in order (none where nothing of it can be taken, which the
+    answer then says), and what the dialect needs to answer it."""
 
     updates: tuple[RequestedUpdate, ...]
     memo: object = None
     """Handed back to `answer` untouched."""
+    key: str | None = None
+    """The caller's own key, where the body carries one, that makes repeats of the call one; the
+    header `Idempotency-Key` goes before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +244,19 @@ class Dialect(Protocol):
     """Whether an answer shows the lead."""
 
     def presented(self, call: Call) -> str | None:
-        """The secret a call carries, as `secret_of` writes it; None where it carries none."""
+        """The secret a call carries, as `secrets_of` writes it; None where it carries none."""
 
-    def secret_of(self, settings: BaseModel) -> str:
-        """The secret of a configured credential, in the form `presented` returns."""
+    def secrets_of(self, settings: BaseModel) -> tuple[str, ...]:
+        """A configured credential in every form in which `presented` may return it: operations
+        may ask for different parts of it."""
+
+    def quota_of(self, operation: str) -> str:
+        """The field of the credential's settings whose quota a call of this operation counts
+        against, empty for none; a field that is not set stands for `quota`."""
+
+    def patience(self, call: Call, settings: BaseModel) -> float | None:
+        """Seconds that a call waits for its outcome, counted from its first byte; None where it
+        is answered as soon as its updates are safe."""
 
     def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
         """Bytes to updates, or why not."""

@@ -24,6 +24,7 @@ SAMPLE = SampleCall(
         b'"SecondPhone":"<No Change>", "njDisposition":"Sale"}'
     ),
     note="closes lead 9856 of allocation 38 as a Sale, and leaves its second phone alone",
+    keys={"f863246a-973e-11e6-8784-08002718f5b5": "api_key"},
 )
 """The page's own call, with its stray space before `apiKey` and its own key."""
 
@@ -34,5 +35,5 @@ VENDOR = Vendor(
     connector_settings=NoojeeSettings,
     connect=connect,
     sandbox="connectors.noojee.sandbox",
-    sample=SAMPLE,
+    samples=(SAMPLE,),
 )

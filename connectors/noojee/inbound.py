@@ -157,9 +157,19 @@ class NoojeeDialect:
                 return value.strip() or None
         return None
 
-    def secret_of(self, settings: BaseModel) -> str:
+    def secrets_of(self, settings: BaseModel) -> tuple[str, ...]:
         """The configured `apiKey`."""
-        return cast(NoojeeCredential, settings).api_key.get_secret_value()
+        return (cast(NoojeeCredential, settings).api_key.get_secret_value(),)
+
+    def quota_of(self, operation: str) -> str:
+        """One for both spellings of the call."""
+        del operation
+        return "quota"
+
+    def patience(self, call: Call, settings: BaseModel) -> float | None:
+        """As configured."""
+        del call
+        return cast(NoojeeCredential, settings).patience
 
     def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
         """One update, or the first thing wrong with the call."""

@@ -21,6 +21,7 @@ SAMPLE = SampleCall(
       "last_interaction": "2024-01-16T14:30:00.000Z"
     }
   }""",
+    keys={"sk-workspace_your_api_key": "token"},
     note='PollyBot, page "Update Lead", the cURL example: a status and two metadata keys',
 )
 
@@ -31,7 +32,7 @@ VENDOR = Vendor(
     connector_settings=PollyBotSettings,
     connect=connect,
     sandbox="connectors.pollybot.sandbox",
-    sample=SAMPLE,
+    samples=(SAMPLE,),
 )
 
 __all__ = ["VENDOR"]

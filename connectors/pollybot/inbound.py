@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 from math import ceil
-from typing import Literal, assert_never
+from typing import Literal, assert_never, cast
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -82,11 +82,19 @@ class PollyBotDialect:
         scheme, _, token = header.partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
-    def secret_of(self, settings: BaseModel) -> str:
-        """The token of a configured credential; raises TypeError for another vendor's."""
-        if not isinstance(settings, PollyBotCredential):
-            raise TypeError("not a PollyBot credential")
-        return settings.token.get_secret_value()
+    def secrets_of(self, settings: BaseModel) -> tuple[str, ...]:
+        """The token of a configured credential."""
+        return (cast(PollyBotCredential, settings).token.get_secret_value(),)
+
+    def quota_of(self, operation: str) -> str:
+        """One for both generations: a key is counted by the key."""
+        del operation
+        return "quota"
+
+    def patience(self, call: Call, settings: BaseModel) -> float | None:
+        """As configured."""
+        del call
+        return cast(PollyBotCredential, settings).patience
 
     def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
         """One update, or the rules it breaks."""

@@ -15,9 +15,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from connectors.registry import VENDORS
-from connectors.vendor import Vendor
+from connectors.vendor import SampleCall, Vendor
 from gateway.commands.configured import DEFAULT, ConfigFile, documented_limits, loaded
-from gateway.dialect import Call
 from gateway.settings import Problem, SettingsError, json_schema, reference, show
 from gateway.settings.model import ConnectorSettings
 from gateway.settings.problems import nearest
@@ -89,8 +88,7 @@ def init(
     for vendor in chosen:
         for variable in _variables(vendor):
             typer.echo(f"set {variable} first", err=True)
-        call = curl(vendor, credentials.get(vendor.name, {}))
-        if call is not None:
+        for call in curls(vendor, credentials.get(vendor.name, {})):
             typer.echo(call)
 
 
@@ -169,23 +167,21 @@ def _write(config: Path, text: str) -> None:
     config.write_text(text, "utf-8")
 
 
-def curl(vendor: Vendor, credential: Mapping[str, str]) -> str | None:
-    """The vendor's sample call as a shell command, with our key in place of the page's."""
-    sample, dialect, model = vendor.sample, vendor.dialect, vendor.credential_settings
-    if sample is None or dialect is None or model is None:
-        return None
-    headers = {name.lower(): value for name, value in sample.headers}
-    theirs = dialect.presented(Call(sample.method, sample.path, "", {}, sample.query, headers))
-    ours = dialect.secret_of(model.model_validate(credential))
+def curls(vendor: Vendor, credential: Mapping[str, str]) -> list[str]:
+    """The vendor's sample calls as shell commands, with our keys in place of the page's."""
+    if vendor.credential_settings is None:
+        return []
+    settings = vendor.credential_settings.model_validate(credential)
+    return [curl(sample.keyed(settings)) for sample in vendor.samples]
 
-    def keyed(text: str) -> str:
-        return text.replace(theirs, ours) if theirs else text
 
-    query = urlencode([(name, keyed(value)) for name, value in sample.query])
+def curl(sample: SampleCall) -> str:
+    """A call as a shell command."""
+    query = urlencode(sample.query)
     url = f"{GATEWAY}{sample.path}?{query}" if query else f"{GATEWAY}{sample.path}"
     words = ["curl", "-X", sample.method, url]
     for name, value in sample.headers:
-        words += ["-H", f"{name}: {keyed(value)}"]
+        words += ["-H", f"{name}: {value}"]
     if sample.body:
         words += ["--data-binary", sample.body.decode()]
     return f"# {sample.note}\n{shlex.join(words)}"

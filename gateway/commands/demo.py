@@ -12,7 +12,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -108,7 +108,7 @@ class Stage:
 async def run(folder: Path, *, keep: bool) -> bool:
     """The demo; whether everything was seen."""
     clock = SystemClock()
-    parts = [part_of(vendor) for vendor in VENDORS if vendor.name in KEYS]
+    parts = [part for vendor in VENDORS if vendor.name in KEYS for part in parts_of(vendor)]
     backends = {part.vendor.name: load(part.vendor.sandbox, faithful=False) for part in parts}
     host = SandboxHost(backends, clock)
     for part in parts:
@@ -197,8 +197,7 @@ def line_of(part: Part) -> str:
     line = f"{sample.method} {sample.path}"
     if sample.query:
         line += "?" + "&".join(f"{name}={value}" for name, value in sample.query)
-    secret = part.dialect.presented(_call(sample))
-    return line.replace(secret, "***") if secret else line
+    return sample.masked(line)
 
 
 async def _settled(stage: Stage, event_id: str) -> dict[str, Any] | None:
@@ -230,34 +229,30 @@ def _newest(host: SandboxHost, vendor: str) -> int:
 # --- setting up ---------------------------------------------------------------------------
 
 
-def part_of(vendor: Vendor) -> Part:
-    """A vendor's sample with our key, and whom it is about. Raises ValueError for a vendor that
-    has none."""
-    dialect, sample, model = vendor.dialect, vendor.sample, vendor.credential_settings
-    if dialect is None or sample is None or model is None:
-        raise ValueError(f"{vendor.name} has no sample call")
-    name = vendor.name
+def parts_of(vendor: Vendor) -> list[Part]:
+    """A vendor's samples with our keys, and whom they are about. Raises ValueError for a sample
+    that its own dialect does not take."""
+    dialect, model, name = vendor.dialect, vendor.credential_settings, vendor.name
+    if dialect is None or model is None:
+        return []
     settings = model.model_validate({"dialect": name, "system": name, **KEYS[name]["inbound"]})
-    theirs, ours = dialect.presented(_call(sample)), dialect.secret_of(settings)
-
-    def keyed(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        return tuple((n, v.replace(theirs, ours) if theirs else v) for n, v in pairs)
-
-    sample = replace(sample, query=keyed(sample.query), headers=keyed(sample.headers))
     caller = Caller("default", name, TENANT["region"], TENANT["timezone"], settings)
-    call = _call(sample, dialect)
-    parsed = dialect.parse(call, sample.body, caller)
-    if not isinstance(parsed, Parsed):
-        raise ValueError(f"{name} does not take its own sample: {parsed}")
-    return Part(vendor, dialect, sample, parsed.updates[0].lead)
+    parts = []
+    for page in vendor.samples:
+        sample = page.keyed(settings)
+        parsed = dialect.parse(_call(sample, dialect), sample.body, caller)
+        if not isinstance(parsed, Parsed):
+            raise ValueError(f"{name} does not take its own sample: {parsed}")
+        parts.append(Part(vendor, dialect, sample, parsed.updates[0].lead))
+    return parts
 
 
-def _call(sample: SampleCall, dialect: Dialect | None = None) -> Call:
+def _call(sample: SampleCall, dialect: Dialect) -> Call:
     """A sample as the front door sees it; the operation and path parameters by the dialect's
     routes."""
     headers = {name.lower(): value for name, value in sample.headers}
     operation, parameters = "", dict[str, str]()
-    for route in () if dialect is None else dialect.routes:
+    for route in dialect.routes:
         found = _matched(route.path, sample.path)
         if found is not None and route.method == sample.method:
             operation, parameters = route.operation, found

@@ -18,7 +18,8 @@ class Registered:
 
     caller: Caller
     settings: CredentialSettings
-    quota: Quota | None
+    quotas: Mapping[str, Quota]
+    """By operation; those of an operation that isn't here are not counted."""
     turns: Turns | None
     """How many of its calls may be under way at once; None: any number."""
     name: str
@@ -39,13 +40,14 @@ class Credentials:
                 dialect = dialects.get(credential.dialect)
                 if dialect is None:
                     continue
-                place = (credential.dialect, _digest(dialect.secret_of(credential)))
                 caller = Caller(
                     tenant, credential.system, settings.region, settings.timezone, credential
                 )
                 name = f"{tenant}/{credential.dialect}/{number}"
-                quota, turns = _quota(credential), _turns(credential)
-                self._known[place] = Registered(caller, credential, quota, turns, name)
+                quotas, turns = _quotas(dialect, credential), _turns(credential)
+                registered = Registered(caller, credential, quotas, turns, name)
+                for secret in dialect.secrets_of(credential):
+                    self._known[credential.dialect, _digest(secret)] = registered
 
     def find(self, dialect: Dialect, call: Call) -> Registered | bool:
         """The credential a call carries; else whether it carried any."""
@@ -59,9 +61,18 @@ def _digest(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _quota(credential: CredentialSettings) -> Quota | None:
-    quota = getattr(credential, "quota", None)
-    return Quota(quota.requests, quota.per) if isinstance(quota, QuotaSettings) else None
+def _quotas(dialect: Dialect, credential: CredentialSettings) -> dict[str, Quota]:
+    """Operations that count against the same setting share its window."""
+    windows: dict[str, Quota] = {}
+    quotas = {}
+    for operation in {route.operation for route in dialect.routes}:
+        field = dialect.quota_of(operation)
+        if field and getattr(credential, field, None) is None:
+            field = "quota"
+        told = getattr(credential, field, None)
+        if isinstance(told, QuotaSettings):
+            quotas[operation] = windows.setdefault(field, Quota(told.requests, told.per))
+    return quotas
 
 
 def _turns(credential: CredentialSettings) -> Turns | None:

@@ -67,12 +67,13 @@ class Intake:
         found = self.credentials.find(dialect, call)
         if isinstance(found, bool):
             return self._refuse(dialect, call, Unauthenticated(presented=found), None)
-        if found.quota is None:
+        quota = found.quotas.get(call.operation)
+        if quota is None:
             return found, None
-        quota = found.quota.take(self.clock.now())
-        if isinstance(quota, QuotaState):
-            return found, quota
-        return self._refuse(dialect, call, quota, quota.quota)
+        taken = quota.take(self.clock.now())
+        if isinstance(taken, QuotaState):
+            return found, taken
+        return self._refuse(dialect, call, taken, taken.quota)
 
     async def take(
         self,
@@ -87,17 +88,18 @@ class Intake:
         parsed = dialect.parse(call, body, registered.caller)
         if not isinstance(parsed, Parsed):
             return self._refuse(dialect, call, parsed, quota)
-        settings = registered.settings
-        wait = settings.answer == "applied"
         now = self.clock.now()
+        within = dialect.patience(call, registered.settings)
+        visit = Visit(dialect, call, registered, quota, parsed, now, began, within)
+        if not parsed.updates:
+            return await self._answer(visit, (), None, None)
         try:
             built = await self.builder.build(
-                dialect.name, call, registered.caller, parsed.updates, now, wait=wait
+                dialect.name, call, registered.caller, parsed.updates, now, wait=within is not None
             )
             if built.waits and self.patience.full:
                 return self._busy(dialect, call, quota, ())
-            claim = self._claim(call, body, registered, built)
-            visit = Visit(dialect, call, registered, quota, parsed, now, began)
+            claim = self._claim(visit, body, built)
             return await self._append(visit, built, claim)
         except (JournalUnavailable, DatabaseUnavailable):
             return self._busy(dialect, call, quota, ())
@@ -153,7 +155,7 @@ class Intake:
         ids = tuple(event.id for event in events)
         outcomes: Mapping[str, Settled] = {}
         if verdicts is not None:
-            within = visit.registered.settings.answer_within
+            within = visit.within or 0.0
             waited = await verdicts.within(within - (self.clock.monotonic() - visit.began))
             if waited is None:
                 return self._busy(visit.dialect, visit.call, visit.quota, ids)
@@ -175,16 +177,17 @@ class Intake:
                 self.clock.now(),
             )
         )
-        headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),)
+        headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),) if ids else ()
         if outcomes:
             told = ",".join(f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values())
             headers += ((OUTCOME, told),)
         window = visit.registered.settings.dedupe_window
         return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
 
-    def _claim(self, call: Call, body: bytes, registered: Registered, built: Built) -> Claim | None:
+    def _claim(self, visit: Visit, body: bytes, built: Built) -> Claim | None:
         """The call's claim on its events; None for a call that neither waits nor has a key."""
-        given = call.headers.get("idempotency-key", "").strip(_QUOTED) or None
+        call, registered = visit.call, visit.registered
+        given = call.headers.get("idempotency-key", "").strip(_QUOTED) or visit.parsed.key
         if given is None and not built.waits and not registered.settings.dedupe_window:
             return None
         told = _digest(call, body, registered.name)
@@ -231,6 +234,8 @@ class Visit(NamedTuple):
     """When it was read, unix seconds."""
     began: float
     """When it came, monotonic seconds."""
+    within: float | None
+    """Seconds from then that it waits for its outcome; None: it doesn't."""
 
 
 _REASONS = {

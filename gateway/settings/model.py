@@ -113,6 +113,11 @@ class CredentialSettings(Section):
     """Within this time an identical call that was answered is answered again, not repeated;
     0: two answered calls are two updates."""
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds a call waits for its outcome; None: it doesn't."""
+        return self.answer_within if self.answer == "applied" else None
+
 
 class WindowSettings(Section):
     """A rate limit of a vendor's account."""

@@ -13,13 +13,16 @@ VENDOR = Vendor(
     connector_settings=AcmeSettings,
     connect=connect,
     sandbox="tests.example_vendor.sandbox",
-    sample=SampleCall(
-        method="PUT",
-        path="/crm/people/p-17",
-        query=(),
-        headers=(("X-API-Key", "your-key"), ("Content-Type", "application/json")),
-        body=b'{"name":"Jane Smith","stage":"Customer","company":null}',
-        note="person p-17 became a customer, of no company",
+    samples=(
+        SampleCall(
+            method="PUT",
+            path="/crm/people/p-17",
+            query=(),
+            headers=(("X-API-Key", "your-key"), ("Content-Type", "application/json")),
+            body=b'{"name":"Jane Smith","stage":"Customer","company":null}',
+            note="person p-17 became a customer, of no company",
+            keys={"your-key": "key"},
+        ),
     ),
 )
 

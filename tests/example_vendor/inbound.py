@@ -55,9 +55,19 @@ class AcmeDialect:
         """The key in the header; None where it is absent or empty."""
         return call.headers.get(wire.KEY_HEADER.lower()) or None
 
-    def secret_of(self, settings: BaseModel) -> str:
+    def secrets_of(self, settings: BaseModel) -> tuple[str, ...]:
         """The configured key."""
-        return cast(AcmeCredential, settings).key.get_secret_value()
+        return (cast(AcmeCredential, settings).key.get_secret_value(),)
+
+    def quota_of(self, operation: str) -> str:
+        """There is one operation."""
+        del operation
+        return "quota"
+
+    def patience(self, call: Call, settings: BaseModel) -> float | None:
+        """As configured."""
+        del call
+        return cast(AcmeCredential, settings).patience
 
     def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
         """One update, or the first thing wrong with the body."""

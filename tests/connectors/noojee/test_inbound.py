@@ -107,7 +107,7 @@ def test_n_02_both_paths_are_served() -> None:
 def test_n_03_a_key_after_a_space_is_the_key() -> None:
     """The page's sample has a space before `apiKey`."""
     spaced = Call("POST", PATH, "updateLeadFast", {}, ((" apiKey", "inbound-key"),), {})
-    assert DIALECT.presented(spaced) == DIALECT.secret_of(credential())
+    assert (DIALECT.presented(spaced),) == DIALECT.secrets_of(credential())
 
 
 @pytest.mark.parametrize("query", [{}, {"apiKey": ""}, {"apiKey": " "}, {"key": "x"}])
@@ -355,9 +355,9 @@ def test_a_setting_that_would_do_nothing_is_an_error(settings: dict[str, Any]) -
 
 def test_the_vendor_exports_both_halves() -> None:
     """What the registry needs."""
-    assert (VENDOR.name, VENDOR.dialect, VENDOR.sandbox, VENDOR.sample) == (
+    assert (VENDOR.name, VENDOR.dialect, VENDOR.sandbox, VENDOR.samples) == (
         DIALECT.name,
         VENDOR.dialect,
         "connectors.noojee.sandbox",
-        SAMPLE,
+        (SAMPLE,),
     )

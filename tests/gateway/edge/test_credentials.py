@@ -44,7 +44,7 @@ def test_a_key_finds_its_credential() -> None:
     assert isinstance(found, Registered)
     assert (found.caller.tenant, found.caller.system) == ("acme", "noojee-au")
     assert (found.caller.region, found.settings is second) == ("AU", True)
-    assert (found.name, found.quota, found.turns) == ("acme/noojee/1", None, None)
+    assert (found.name, found.quotas, found.turns) == ("acme/noojee/1", {}, None)
 
 
 def test_an_unknown_key_and_none_are_told_apart() -> None:
@@ -76,6 +76,7 @@ def test_each_vendors_kind_of_quota() -> None:
     one, other = known.find(NOOJEE, by_query("k")), known.find(POLLYBOT, by_header("Bearer p"))
     assert isinstance(one, Registered)
     assert isinstance(other, Registered)
-    assert (one.quota, other.turns) == (None, None)
+    assert (one.quotas, other.turns) == ({}, None)
     assert one.turns is not None
-    assert other.quota is not None
+    assert len({id(quota) for quota in other.quotas.values()}) == 1
+    assert set(other.quotas) == {route.operation for route in POLLYBOT.routes}
