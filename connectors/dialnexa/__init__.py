@@ -15,6 +15,7 @@ SAMPLE = SampleCall(
         ("Content-Type", "application/json"),
     ),
     body=b'{"phone_number": "+919876543211"}',
+    keys={"YOUR_API_KEY": "token"},
     note='Dialnexa, page "Update Campaign Lead", the request: a corrected number',
 )
 
@@ -25,7 +26,7 @@ VENDOR = Vendor(
     connector_settings=DialnexaSettings,
     connect=connect,
     sandbox="connectors.dialnexa.sandbox",
-    sample=SAMPLE,
+    samples=(SAMPLE,),
 )
 
 __all__ = ["VENDOR"]

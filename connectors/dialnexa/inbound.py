@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Literal, assert_never
+from typing import Literal, assert_never, cast
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -78,9 +78,19 @@ class DialnexaDialect:
         scheme, _, token = header.partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
-    def secret_of(self, settings: BaseModel) -> str:
-        """The token of a configured credential; raises TypeError for another vendor's."""
-        return _own(settings).token.get_secret_value()
+    def secrets_of(self, settings: BaseModel) -> tuple[str, ...]:
+        """The token of a configured credential."""
+        return (_own(settings).token.get_secret_value(),)
+
+    def quota_of(self, operation: str) -> str:
+        """There is one operation."""
+        del operation
+        return "quota"
+
+    def patience(self, call: Call, settings: BaseModel) -> float | None:
+        """As configured."""
+        del call
+        return _own(settings).patience
 
     def parse(self, call: Call, body: bytes, caller: Caller) -> Parsed | Refusal:
         """One update, or the rules it breaks."""
@@ -116,9 +126,7 @@ class DialnexaDialect:
 
 
 def _own(settings: BaseModel) -> DialnexaCredential:
-    if not isinstance(settings, DialnexaCredential):
-        raise TypeError("not a Dialnexa credential")
-    return settings
+    return cast(DialnexaCredential, settings)
 
 
 _PHONES = frozenset({"phone_number", "phoneNumber", "countryCode"})
