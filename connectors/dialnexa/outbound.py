@@ -195,16 +195,16 @@ class DialnexaConnector:
         if fields is None:
             return locked
         reply = yield self._request("POST", wire.PATH, wire.body_of(fields))
-        note = (
-            ("note",) if "notes" in body.fields and wire.holder_of(body.fields) != "notes" else ()
-        )
-        verdict = self._judged(reply, lead_id, (*body.dropped, *note))
+        dropped = (*body.dropped, "note") if rendering.has_note(body.fields) else body.dropped
+        verdict = judge(reply, dropped)
         match verdict:
             case Applied(snapshot=enrolled) if enrolled is not None:
                 return verdict._replace(snapshot={**enrolled, "replaces": lead_id})
             case Unavailable() | Applied():
                 text = "it is not known whether the lead was enrolled anew"
                 return NeedsHuman(Code.LOCKED, text, verdict.status)
+            case Misconfigured(code=Code.VENDOR_ENDPOINT_RETIRED):
+                return locked
             case Refused(code=Code.LEAD_NOT_FOUND):
                 return Refused(Code.SCOPE_INVALID_CAMPAIGN, verdict.message, verdict.status)
             case _:

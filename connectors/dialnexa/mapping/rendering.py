@@ -214,6 +214,13 @@ def variables(
     return wanted, tuple(left_out)
 
 
+def has_note(fields: JsonObject) -> bool:
+    """Whether the `notes` of a body are a note, and not its variables (again)."""
+    if "notes" not in fields or wire.holder_of(fields) == "notes":
+        return False
+    return fields["notes"] != fields.get("metadata")
+
+
 def ignored(fields: JsonObject, number: str | None, before: JsonObject, after: JsonObject) -> str:
     """The first field of a body that a lead does not show and that nothing became of; empty where
     there is none. A value that the vendor wrote in a way of its own was taken."""
@@ -229,7 +236,7 @@ def ignored(fields: JsonObject, number: str | None, before: JsonObject, after: J
         shown = "metadata" if "metadata" in after else "notes"
         old, new = _texts(variables_of(before)), _texts(variables_of(after))
         sent.append((holder, shown, _texts(fields[holder]), old, new))
-    if "notes" in fields and holder != "notes":
+    if has_note(fields):
         sent.append(("notes", "notes", fields["notes"] or None, note_of(before), note_of(after)))
     for field, shown, wanted, old, new in sent:
         if shown in after and new == old and new != wanted:
