@@ -10,21 +10,24 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.leadsquared import VENDOR as LEADSQUARED
-from connectors.leadsquared.wire import answers as lsq
-from connectors.leadsquared.wire import attributes as lsq_single
-from connectors.leadsquared.wire import bulk as lsq_bulk
+from connectors.delivery.connector import Delivery
+from connectors.dialnexa import VENDOR as DIALNEXA
+from connectors.dialnexa import wire as dialnexa
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.noojee import wire as noojee
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.pollybot import wire as pollybot
+from connectors.registry import VENDORS
 from connectors.vendor import SampleCall
-from gateway.dialect import Answer
+from gateway.model.changes import CLEAR, KEEP, Set
+from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from tests.contracts import leadsquared
 from tests.contracts.vendors import (
-    BASE_URL,
+    EVENT_ID,
     INBOUND,
+    NOW,
     OUTBOUND,
-    QUOTA,
+    Delivered,
     Said,
     Subject,
     in_header,
@@ -33,6 +36,10 @@ from tests.contracts.vendors import (
 from tests.example_vendor import VENDOR as ACME
 from tests.example_vendor import wire as acme
 
+WEBHOOK = next(vendor for vendor in VENDORS if vendor.name == "webhook")
+"""As the registry has it: with every vendor's payloads at hand."""
+WEBHOOK_SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
+"""The one that the fake receiver verifies by."""
 TESTS = Path(__file__).parents[1]
 
 
@@ -141,125 +148,60 @@ _POLLYBOT_GEN2 = replace(
     ),
 )
 
-# --- LeadSquared ----------------------------------------------------------------------------
+# --- Dialnexa -------------------------------------------------------------------------------
 
-_LSQ_LEAD = "8d1a3d6c-0f6a-4b0e-9d3a-1c7f5e2b9a40"
-_LSQ_PAIR = (("accessKey", INBOUND), ("secretKey", INBOUND))
-_LSQ_THIRD = (("Content-Type", "application/json"), (lsq_single.API_KEY, INBOUND))
-
-
-def _lsq_async(note: str, body: bytes, **query: str) -> SampleCall:
-    told = (*_LSQ_PAIR, ("leadId", _LSQ_LEAD), *query.items())
-    return SampleCall("POST", lsq_single.UPDATE_PATH, told, _LSQ_THIRD, body, note)
-
-
-def _lsq_bulk(note: str, *fields: lsq_single.Attribute, **query: str) -> SampleCall:
-    named = lsq_single.Attribute("ProspectId", _LSQ_LEAD)
-    call = lsq_bulk.BulkUpdate((lsq_bulk.BulkLead((named, *fields)),), "ProspectId", True)
-    told, body = (*_LSQ_PAIR, *query.items()), lsq_bulk.render(call)
-    return SampleCall("POST", lsq_single.BULK_PATH, told, _LSQ_THIRD[:1], body, note)
-
-
-def _lsq_said(status: int, type_: str, message: str, but: str = "") -> Said:
-    return Said(status, lsq.render_failure(lsq.Failure(type_, message)), but)
-
-
-_LSQ_NO_KEY = _lsq_said(401, lsq.Exc.UNAUTHORIZED, "Invalid AccessKey or SecretKey")
-_LSQ_COMMON = (
-    replace(_LSQ_NO_KEY, but="our own key stops the connector"),
-    _lsq_said(404, lsq.Exc.INVALID_INPUT, "no such path", "our own settings stop the connector"),
-    Said(429, lsq.render_failure(lsq.rate_limited(25, 5.0)), "a throttle is waited for"),
-    Said(200, lsq.render_failure(lsq.rate_limited(25, 5.0)), "a throttle is waited for"),
-    Said(500, b'{"Message":"An error has occurred."}', "a server error is tried again"),
-)
-_LSQ_FIELDS = (
-    lsq_single.Attribute("FirstName", "Jane"),
-    lsq_single.Attribute("EmailAddress", "jane@example.com"),
-    lsq_single.Attribute("Phone", "+61-491570006"),
-    lsq_single.Attribute("DoNotCall", "1"),
-    lsq_single.Attribute("Score", "12"),
-    lsq_single.Attribute("ProspectStage", "Qualified"),
-    lsq_single.Attribute("Notes", ""),
-    lsq_single.Attribute("mx_Plan", 7),
-    lsq_single.Attribute("mx_Education", "", (lsq_single.Attribute("mx_CustomObject_1", "BSc"),)),
-)
-_LSQ_UNKNOWN = lsq.unknown_attributes("mx_Nope")
-_LSQ_TAKEN = "Duplicate entry 'a@example.com' for key 'UQ_Prospect_Base_EmailAddress'"
-
-
-def _lsq_ours(body: bytes) -> bool:
-    return lsq.read_failure(body) is not None or lsq_bulk.read_answer(body) is not None
-
-
-_LSQ_ASYNC = Subject(
-    name="leadsquared async",
-    vendor=LEADSQUARED,
-    credential={"access_key": INBOUND, "secret_key": INBOUND, "x_api_key": INBOUND},
-    connector={
-        "access_key": OUTBOUND,
-        "secret_key": OUTBOUND,
-        "x_api_key": OUTBOUND,
-        "mode": "async",
-        "async_base_url": BASE_URL,
+_CAMPAIGN_LEAD = "cmp_5tw8vz2rnx1q"
+_DIALNEXA_CALLS: dict[str, Any] = {
+    "parts": {
+        "name": "Priya",
+        "phoneNumber": "098765 43212",
+        "countryCode": "+91",
+        "notes": {"loan_amount": 250000, "vip": True},
     },
-    samples=(
-        _lsq_async("page sample", orjson.dumps(dict(_captures("leadsquared"))["async_request"])),
-        _lsq_async("many kinds", lsq_single.render_attributes(_LSQ_FIELDS), postUpdatedLead="true"),
+    "table": {"name": None, "metadata": {"product": "car_loan"}, "notes": "Call after six"},
+    "two objects": {"metadata": {}, "notes": {"from": ["branch"]}, "language": "hi"},
+}
+
+
+def _patch(name: str, body: Any) -> SampleCall:
+    path = f"/v1/campaigns-leads/{_CAMPAIGN_LEAD}"
+    return SampleCall("PATCH", path, (), _JSON, orjson.dumps(body), name)
+
+
+def _is_dialnexas(body: bytes) -> bool:
+    reply = dialnexa.read_reply(body)
+    return reply is not None and reply.status is not None
+
+
+_DIALNEXA = Subject(
+    name="dialnexa",
+    vendor=DIALNEXA,
+    credential={"token": INBOUND},
+    connector={"token": OUTBOUND},
+    samples=tuple(
+        _patch(name, body)
+        for name, body in (*_captures("dialnexa", "update_request"), *_DIALNEXA_CALLS.items())
     ),
-    keyed=in_header(lsq_single.API_KEY),
-    ours=_lsq_ours,
-    empty_body=False,
-    no_key=_LSQ_NO_KEY,
-    wrong_key=_LSQ_NO_KEY,
-    busy=Said(429, lsq.render_failure(lsq.rate_limited(25, 5.0))),
-    over_quota=Said(429, lsq.render_failure(lsq.rate_limited(QUOTA.limit, QUOTA.per))),
-    says_when=False,
-    seed={"id": _LSQ_LEAD, "Notes": "Ready", "FirstName": "Janet"},
+    keyed=in_header("Authorization", "Bearer "),
+    ours=_is_dialnexas,
+    empty_body=True,
+    no_key=Said(401, dialnexa.UNAUTHORIZED),
+    wrong_key=Said(401, dialnexa.UNAUTHORIZED),
+    busy=Said(429, dialnexa.TOO_MANY_REQUESTS),
+    over_quota=Said(429, dialnexa.TOO_MANY_REQUESTS),
+    says_when=True,
+    seed={"id": _CAMPAIGN_LEAD, "name": "P. Sharma", "metadata": {"product": "home_loan"}},
     errors=(
-        Said(500, lsq.render_failure(lsq.LEAD_ID_MISSING)),
-        _lsq_said(500, lsq.Exc.DUPLICATE, _LSQ_TAKEN),
-        _lsq_said(500, lsq.Exc.UNKNOWN_ATTRIBUTE, _LSQ_UNKNOWN),
-        _lsq_said(500, lsq.Exc.INVALID_INPUT, "Invalid email"),
-        _lsq_said(500, lsq.Exc.INVALID_INPUT, lsq_bulk.NOT_FOUND),
-        _lsq_said(400, lsq.Exc.INVALID_INPUT, "no array", "a refusal is a 500, whatever it was"),
-        Said(200, lsq.render_accepted("id-1"), "what becomes of it is asked for"),
-        *_LSQ_COMMON,
-    ),
-)
-
-
-def _lsq_listed(*failed: str, unprocessed: tuple[str, ...] = (), but: str = "") -> Said:
-    lists = [
-        tuple(lsq_bulk.Entry("ProspectId", _LSQ_LEAD, reason) for reason in reasons)
-        for reasons in (failed, unprocessed)
-    ]
-    return Said(200, lsq_bulk.render_answer(lsq_bulk.BulkAnswer((), *lists)), but)
-
-
-def _lsq_applied(answer: Answer) -> bool:
-    said = lsq_bulk.read_answer(answer.body)
-    return said is not None and len(said.successful) == said.total
-
-
-_LSQ_BULK = replace(
-    _LSQ_ASYNC,
-    name="leadsquared bulk",
-    connector={"access_key": OUTBOUND, "secret_key": OUTBOUND},
-    samples=(
-        _lsq_bulk("many kinds", *_LSQ_FIELDS),
-        _lsq_bulk("automations", *_LSQ_FIELDS[:2], postUpdatedLead="true"),
-    ),
-    keyed=in_query("secretKey"),
-    success=_lsq_applied,
-    errors=(
-        _lsq_listed(unprocessed=(lsq_bulk.NOT_FOUND,)),
-        _lsq_listed(_LSQ_TAKEN),
-        _lsq_listed(_LSQ_UNKNOWN),
-        _lsq_listed("Invalid email"),
-        _lsq_listed(lsq_bulk.NOT_FOUND, but="it is listed where the caller asked for it"),
-        _lsq_said(400, lsq.Exc.INVALID_INPUT, "no object", "a call of ours, a lead of theirs"),
-        _lsq_said(500, lsq.Exc.INVALID_INPUT, "26 leads", "a call of ours, a lead of theirs"),
-        *_LSQ_COMMON,
+        Said(400, dialnexa.failure(400, dialnexa.BAD_PHONE)),
+        *(Said(400, orjson.dumps(body)) for _, body in _captures("dialnexa", "error_*field*")),
+        Said(403, dialnexa.failure(403, dialnexa.NOT_ALLOWED)),
+        Said(404, dialnexa.failure(404, dialnexa.NO_LEAD)),
+        Said(409, dialnexa.failure(409, dialnexa.LOCKED)),
+        Said(401, dialnexa.UNAUTHORIZED, "our own key stops the connector"),
+        Said(404, dialnexa.failure(404, "Cannot PATCH /v1"), "the endpoint is gone, not the lead"),
+        Said(422, dialnexa.failure(422, "Not so"), "it is told as the 400 of this endpoint"),
+        Said(429, dialnexa.TOO_MANY_REQUESTS, "a throttle is waited for"),
+        Said(500, dialnexa.INTERNAL, "a server error is tried again"),
     ),
 )
 
@@ -290,9 +232,51 @@ _ACME = Subject(
     ),
 )
 
-SUBJECTS = (_LSQ_ASYNC, _LSQ_BULK, _NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _ACME)
+# --- webhook --------------------------------------------------------------------------------
+
+_WEBHOOK_EVENT = LeadUpdate(
+    id=EVENT_ID,
+    time="2026-01-01T00:00:00.000Z",
+    tenant="default",
+    lead_key="ld_1",
+    ids=(LeadId("noojee-au", "9856", (("allocation_id", "38"),)),),
+    changes={"disposition": Set("Sale"), "email": CLEAR, "phones.secondary": KEEP},
+    attributes=Attributes("merge", {"StreetAddress": "Suite 8/10 Hoddle St"}),
+    triggers=TriggerWishes(),
+    origin=Origin("noojee", "updateLeadFast", "noojee-au"),
+)
+_WEBHOOK_EVENTS = (_WEBHOOK_EVENT, replace(_WEBHOOK_EVENT, id=EVENT_ID[:-1] + "2"))
+
+_WEBHOOK = Delivered(
+    name="webhook",
+    vendor=WEBHOOK,
+    connector={"secret": [WEBHOOK_SECRET, "whsec_" + "b3RoZXIgc2VjcmV0IG9mIHRlc3Rz" * 2]},
+    seed={"id": "ld_1"},
+    errors=(
+        Said(400, b'{"error":"the payload is no JSON object"}'),
+        Said(401, b'{"error":"the webhook is not signed"}'),
+        Said(404, b'{"error":"there is no such endpoint"}'),
+        Said(409, b'{"message":"somebody was quicker"}'),
+        Said(410, b'{"title":"Gone"}'),
+        Said(429, b'{"detail":"too many"}'),
+        Said(503, b'{"error":"down"}'),
+    ),
+    given=tuple(Delivery(event, (), event.ids, {}, NOW) for event in _WEBHOOK_EVENTS),
+)
+
+_LEADSQUARED = (leadsquared.ASYNC, leadsquared.BULK)
+SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, *_LEADSQUARED, _DIALNEXA, _ACME)
+"""Vendors that are spoken to us."""
+ALL: tuple[Delivered, ...] = (*SUBJECTS, _WEBHOOK)
+"""Those, and the ones that only are delivered to."""
 SAMPLES = [(subject, sample) for subject in SUBJECTS for sample in subject.samples]
 
+every_vendor = pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.name)
+every_delivery = pytest.mark.parametrize(
+    ("subject", "number"),
+    [(subject, number) for subject in ALL for number in range(len(subject.deliveries))],
+    ids=lambda part: part if isinstance(part, int) else part.name,
+)
 every_subject = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 every_sample = pytest.mark.parametrize(
     ("subject", "sample"), SAMPLES, ids=[f"{s.name}-{call.note}"[:60] for s, call in SAMPLES]

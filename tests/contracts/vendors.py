@@ -48,7 +48,7 @@ from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate, Origin, lead_key
 from gateway.model.json import JsonObject
 from gateway.model.outcome import Kind, Outcome
-from gateway.settings.model import CredentialSettings, TenantSettings
+from gateway.settings.model import ConnectorSettings, CredentialSettings, TenantSettings
 from gateway.transport.port import ConnectFailed, HttpReply, HttpRequest, HttpResponse
 
 BASE_URL = "https://api.example.com/tenant-7"
@@ -75,16 +75,55 @@ class Said:
     """Why our own answer is another one; empty where it is the same."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A vendor under test; one with two APIs is two subjects."""
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A vendor under test as one that is delivered to; one with two APIs is described twice."""
 
     name: str
     vendor: Vendor
+    connector: Mapping[str, Any]
+    """What a connector needs beside `vendor`, its address and `system`."""
+    seed: JsonObject
+    """The deliveries' lead, in a state in which all of them are applied."""
+    errors: tuple[Said, ...]
+    """Every answer of the vendor's table, about that lead."""
+    given: tuple[Delivery, ...] = ()
+    """What is delivered, where no recorded calls say it."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Updates of one lead."""
+        return self.given
+
+    @property
+    def folder(self) -> Path:
+        """The slice."""
+        package = import_module(self.vendor.sandbox.rpartition(".")[0])
+        return Path(inspect.getfile(package)).parent
+
+    def configured(self) -> ConnectorSettings:
+        """The settings of a connector that speaks the callers' ids."""
+        own = {"vendor": self.vendor.name, "system": SYSTEM, **self.vendor.sandboxed(BASE_URL)}
+        return self.vendor.connector_settings.model_validate({**own, **self.connector})
+
+    def connect(self) -> Connector:
+        """A connector with those settings."""
+        return self.vendor.connect("there", self.configured(), {"default": TENANT})
+
+    def backend(self, *leads: JsonObject) -> Backend:
+        """A fake backend with these leads."""
+        made = load(self.vendor.sandbox, faithful=False)
+        for lead in leads:
+            made.seed(lead)
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Delivered):
+    """A vendor under test that is spoken to us as well; its connectors' secrets are OUTBOUND."""
+
     credential: Mapping[str, Any]
     """What an inbound key needs beside `dialect` and `system`; its secrets are INBOUND."""
-    connector: Mapping[str, Any]
-    """What a connector needs beside `vendor`, `base_url` and `system`; secrets are OUTBOUND."""
     samples: tuple[SampleCall, ...]
     """Recorded calls, each of a lead of its own or of the same one."""
     keyed: Keyed
@@ -99,10 +138,6 @@ class Subject:
     over_quota: Said
     says_when: bool
     """Whether busy and over quota carry a Retry-After."""
-    seed: JsonObject
-    """The samples' lead, in a state in which all of them are applied."""
-    errors: tuple[Said, ...]
-    """Every answer of the vendor's table, about the samples' lead."""
     success: Callable[[Answer], bool] = lambda answer: answer.status < 300
     """Whether an answer says that the update was applied."""
     spelt: Mapping[str, str] | None = None
@@ -124,10 +159,9 @@ class Subject:
         return self.vendor.dialect
 
     @property
-    def folder(self) -> Path:
-        """The slice."""
-        package = import_module(self.vendor.sandbox.rpartition(".")[0])
-        return Path(inspect.getfile(package)).parent
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What the recorded calls become."""
+        return tuple(map(self.delivery, self.samples))
 
     def key(self, **settings: Any) -> CredentialSettings:
         """The settings of an inbound key."""
@@ -139,19 +173,6 @@ class Subject:
     def caller(self) -> Caller:
         """Who calls with that key."""
         return Caller("default", SYSTEM, TENANT.region, TENANT.timezone, self.key())
-
-    def connect(self) -> Connector:
-        """A connector that speaks the callers' ids."""
-        own = {"vendor": self.vendor.name, "base_url": BASE_URL, "system": SYSTEM}
-        settings = self.vendor.connector_settings.model_validate({**own, **self.connector})
-        return self.vendor.connect("there", settings, {"default": TENANT})
-
-    def backend(self, *leads: JsonObject) -> Backend:
-        """A fake backend with these leads."""
-        made = load(self.vendor.sandbox, faithful=False)
-        for lead in leads:
-            made.seed(lead)
-        return made
 
     def parsed(self, sample: SampleCall) -> Parsed:
         """A recorded call, read; it must be a good one."""
@@ -234,10 +255,9 @@ def held(conversation: Conversation, reply: Callable[[HttpRequest], HttpReply]) 
         return sent, end.value
 
 
-def concluded(subject: Subject, sample: SampleCall, backend: Backend) -> Held:
-    """Hold conversations with a fake backend until the vendor has said what became of a recorded
-    call."""
-    delivery, sent = subject.delivery(sample), list[HttpRequest]()
+def concluded(subject: Delivered, delivery: Delivery, backend: Backend) -> Held:
+    """Hold conversations with a fake backend until it has said what became of a delivery."""
+    sent: list[HttpRequest] = []
     for _ in range(LONGEST_WAIT):
         talk = subject.connect().converse([delivery])
         asked, (verdict,) = held(talk, lambda request: asked_of(backend, request))
@@ -282,10 +302,11 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
     """Every secret in settings, however deep."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from secrets_of(value)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, SecretStr):
+                yield one.get_secret_value()
+            elif isinstance(one, BaseModel):
+                yield from secrets_of(one)
 
 
 # --- bodies ---------------------------------------------------------------------------------

@@ -29,6 +29,11 @@ EXAMPLE_ENVIRONMENT = {
     "POLLYBOT_URL": "https://pollybot.example.com",
     "POLLYBOT_TOKEN": "outbound-pollybot",
     "POLLYBOT_CHATBOT_ID": "chatbot-1",
+    "DIALNEXA_INBOUND_TOKEN": "inbound-dialnexa",
+    "DIALNEXA_URL": "https://dialnexa.example.com",
+    "DIALNEXA_TOKEN": "outbound-dialnexa",
+    "WEBHOOK_URL": "https://hooks.example.com/leads",
+    "WEBHOOK_SECRET": "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0",
 }
 
 
@@ -38,19 +43,21 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 
 
 def test_the_example_loads_with_its_variables() -> None:
-    """All connectors, all credentials, and nothing worth a warning."""
+    """Every connector, every credential, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
-    assert list(settings.connectors) == ["noojee-au", "lsq", "polly"]
+    assert list(settings.connectors) == ["noojee-au", "lsq", "polly", "nexa", "hook"]
     credentials = settings.tenants["default"].credentials
     assert [credential.dialect for credential in credentials] == [
         "noojee",
         "leadsquared",
         "pollybot",
+        "dialnexa",
     ]
     assert settings.routes[0].authority == {
         "noojee": "noojee-au",
         "leadsquared": "lsq",
         "pollybot": "polly",
+        "dialnexa": "nexa",
     }
 
 
