@@ -1,5 +1,6 @@
 """Every vendor that leadwire speaks: one line each."""
 
+from connectors.dialnexa import VENDOR as DIALNEXA
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.vendor import Vendor, introduced
@@ -9,6 +10,7 @@ VENDORS: tuple[Vendor, ...] = introduced(
     (
         NOOJEE,
         POLLYBOT,
+        DIALNEXA,
         WEBHOOK,
     )
 )

@@ -166,7 +166,7 @@ ERRORS = [(subject, said) for subject in SUBJECTS for said in subject.errors]
 
 
 @pytest.mark.parametrize(
-    ("subject", "said"), ERRORS, ids=[f"{s.name}-{e.status}-{e.body[:40]!r}" for s, e in ERRORS]
+    ("subject", "said"), ERRORS, ids=[f"{s.name}-{e.status}-{e.body[:60]!r}" for s, e in ERRORS]
 )
 def test_what_the_vendor_says_is_what_its_callers_hear(subject: Subject, said: Said) -> None:
     """An answer of the vendor's, judged and told again in its own dialect, is the same answer."""

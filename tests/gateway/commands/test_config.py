@@ -139,20 +139,22 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
         "set NOOJEE_API_KEY first\n"
         "set POLLYBOT_TOKEN first\n"
         "set POLLYBOT_CHATBOT_ID first\n"
+        "set DIALNEXA_TOKEN first\n"
         "set WEBHOOK_SECRET first\n"
     )
-    for variable in ("NOOJEE_API_KEY", "POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID"):
+    tokens = ("POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID", "DIALNEXA_TOKEN")
+    for variable in ("NOOJEE_API_KEY", *tokens):
         monkeypatch.setenv(variable, "theirs")
     monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
     settings = configured(path)
-    assert list(settings.connectors) == ["noojee", "pollybot", "webhook"]
+    assert list(settings.connectors) == ["noojee", "pollybot", "dialnexa", "webhook"]
     assert settings.egress.allow == ["127.0.0.1/32"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
-    assert out.count("curl -X ") == 2
+    assert out.count("curl -X ") == 3
     assert f"apiKey={raw[0]['api_key']}" in out
     assert f"'Authorization: Bearer {raw[1]['token']}'" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 2
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 3
 
 
 def test_init_takes_the_vendors_that_are_named(

@@ -23,6 +23,9 @@ EXAMPLE_ENVIRONMENT = {
     "POLLYBOT_URL": "https://pollybot.example.com",
     "POLLYBOT_TOKEN": "outbound-pollybot",
     "POLLYBOT_CHATBOT_ID": "chatbot-1",
+    "DIALNEXA_INBOUND_TOKEN": "inbound-dialnexa",
+    "DIALNEXA_URL": "https://dialnexa.example.com",
+    "DIALNEXA_TOKEN": "outbound-dialnexa",
     "WEBHOOK_URL": "https://hooks.example.com/leads",
     "WEBHOOK_SECRET": "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0",
 }
@@ -34,12 +37,20 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 
 
 def test_the_example_loads_with_its_variables() -> None:
-    """Every connector, both credentials, and nothing worth a warning."""
+    """Every connector, every credential, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
-    assert list(settings.connectors) == ["noojee-au", "polly", "hook"]
+    assert list(settings.connectors) == ["noojee-au", "polly", "nexa", "hook"]
     credentials = settings.tenants["default"].credentials
-    assert [credential.dialect for credential in credentials] == ["noojee", "pollybot"]
-    assert settings.routes[0].authority == {"noojee": "noojee-au", "pollybot": "polly"}
+    assert [credential.dialect for credential in credentials] == [
+        "noojee",
+        "pollybot",
+        "dialnexa",
+    ]
+    assert settings.routes[0].authority == {
+        "noojee": "noojee-au",
+        "pollybot": "polly",
+        "dialnexa": "nexa",
+    }
 
 
 def test_a_row_says_type_default_secret_and_meaning() -> None:
