@@ -3,10 +3,14 @@
 from connectors.dialnexa import VENDOR as DIALNEXA
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.pollybot import VENDOR as POLLYBOT
-from connectors.vendor import Vendor
+from connectors.vendor import Vendor, introduced
+from connectors.webhook import VENDOR as WEBHOOK
 
-VENDORS: tuple[Vendor, ...] = (
-    NOOJEE,
-    POLLYBOT,
-    DIALNEXA,
+VENDORS: tuple[Vendor, ...] = introduced(
+    (
+        NOOJEE,
+        POLLYBOT,
+        DIALNEXA,
+        WEBHOOK,
+    )
 )

@@ -37,7 +37,7 @@ from connectors.dialnexa.mapping.tables import Style
 from connectors.dialnexa.wire import Reply
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject, JsonValue
-from gateway.settings.model import ConnectorSettings, TenantSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -51,7 +51,7 @@ LONGEST_MESSAGE = 200
 Attempting: TypeAlias = Generator[HttpRequest, HttpReply, Verdict]
 
 
-class DialnexaSettings(ConnectorSettings):
+class DialnexaSettings(BackendSettings):
     """A connector to Dialnexa."""
 
     vendor: Literal["dialnexa"] = "dialnexa"

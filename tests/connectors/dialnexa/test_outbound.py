@@ -309,4 +309,4 @@ def test_the_defaults_of_a_connector() -> None:
 def test_another_vendors_settings_are_refused() -> None:
     """When the connector is made."""
     with pytest.raises(TypeError):
-        connect("nexa", ConnectorSettings(vendor="x", base_url="https://x.example.com"), {})
+        connect("nexa", ConnectorSettings(vendor="x"), {})

@@ -26,6 +26,8 @@ EXAMPLE_ENVIRONMENT = {
     "DIALNEXA_INBOUND_TOKEN": "inbound-dialnexa",
     "DIALNEXA_URL": "https://dialnexa.example.com",
     "DIALNEXA_TOKEN": "outbound-dialnexa",
+    "WEBHOOK_URL": "https://hooks.example.com/leads",
+    "WEBHOOK_SECRET": "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0",
 }
 
 
@@ -37,7 +39,7 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 def test_the_example_loads_with_its_variables() -> None:
     """Every connector, every credential, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
-    assert list(settings.connectors) == ["noojee-au", "polly", "nexa"]
+    assert list(settings.connectors) == ["noojee-au", "polly", "nexa", "hook"]
     credentials = settings.tenants["default"].credentials
     assert [credential.dialect for credential in credentials] == [
         "noojee",
