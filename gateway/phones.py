@@ -56,3 +56,10 @@ def parted(number: str) -> tuple[str, str] | None:
     except phonenumbers.NumberParseException:
         return None
     return code, number.removeprefix(code)
+
+
+def dashed(number: str) -> str:
+    """A number in E.164 with a dash after its calling code (`+61-491570006`); unchanged where it
+    is none."""
+    parts = parted(number)
+    return number if parts is None else "-".join(parts)

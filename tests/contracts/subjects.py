@@ -21,6 +21,7 @@ from connectors.registry import VENDORS
 from connectors.vendor import SampleCall
 from gateway.model.changes import CLEAR, KEEP, Set
 from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from tests.contracts import leadsquared
 from tests.contracts.vendors import (
     EVENT_ID,
     INBOUND,
@@ -263,7 +264,8 @@ _WEBHOOK = Delivered(
     given=tuple(Delivery(event, (), event.ids, {}, NOW) for event in _WEBHOOK_EVENTS),
 )
 
-SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _DIALNEXA, _ACME)
+_LEADSQUARED = (leadsquared.ASYNC, leadsquared.BULK)
+SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, *_LEADSQUARED, _DIALNEXA, _ACME)
 """Vendors that are spoken to us."""
 ALL: tuple[Delivered, ...] = (*SUBJECTS, _WEBHOOK)
 """Those, and the ones that only are delivered to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.phones import e164, national, parted
+from gateway.phones import dashed, e164, national, parted
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,9 @@ def test_a_phone_is_parted_from_its_calling_code() -> None:
         None,
         None,
     ]
+
+
+def test_a_phone_is_written_with_a_dash_after_its_country() -> None:
+    """What can't be read stays as it is."""
+    numbers = ["+61491570006", "+12025550123", "what"]
+    assert [dashed(number) for number in numbers] == ["+61-491570006", "+1-2025550123", "what"]
