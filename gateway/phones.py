@@ -59,7 +59,6 @@ def parted(number: str) -> tuple[str, str] | None:
 
 
 def dashed(number: str) -> str:
-    """A number in E.164 with a dash after its calling code (`+61-491570006`); unchanged where it
-    is none."""
-    parts = parted(number)
-    return number if parts is None else "-".join(parts)
+    """An E.164 number with a dash after its country code (`+61-491570006`); unchanged where it
+    can't be read."""
+    return "-".join(parted(number) or (number,))

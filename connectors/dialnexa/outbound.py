@@ -104,6 +104,7 @@ class DialnexaConnector:
     """A configured client of Dialnexa."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 5.0
     limits: tuple[Limit, ...] = ()

@@ -38,6 +38,12 @@ def test_a_phone_is_written_as_dialled_at_home() -> None:
     ]
 
 
+def test_a_phone_is_written_with_a_dash_after_its_country() -> None:
+    """What can't be read stays as it is."""
+    numbers = ["+61491570006", "+12025550123", "what"]
+    assert [dashed(number) for number in numbers] == ["+61-491570006", "+1-2025550123", "what"]
+
+
 def test_a_phone_is_parted_from_its_calling_code() -> None:
     """Digits are neither lost nor moved; nobody has the code 999."""
     numbers = ["+61383218199", "+15555550100", "+390612345678", "+9991234567", "0383218199"]
@@ -48,9 +54,3 @@ def test_a_phone_is_parted_from_its_calling_code() -> None:
         None,
         None,
     ]
-
-
-def test_a_phone_is_written_with_a_dash_after_its_country() -> None:
-    """What can't be read stays as it is."""
-    numbers = ["+61491570006", "+12025550123", "what"]
-    assert [dashed(number) for number in numbers] == ["+61-491570006", "+1-2025550123", "what"]

@@ -12,7 +12,7 @@ from connectors.leadsquared.mapping.rendering import PhoneFormat
 from connectors.leadsquared.mapping.tables import STAGES
 from connectors.leadsquared.wire.attributes import STATUS_PATH
 from connectors.leadsquared.wire.bulk import PROSPECT_ID
-from gateway.settings.model import ConnectorSettings
+from gateway.settings.model import BackendSettings
 from gateway.settings.texts import BaseUrl
 
 ASYNC_HOSTS: Mapping[str, str] = {
@@ -23,7 +23,7 @@ ASYNC_HOSTS: Mapping[str, str] = {
 """API host -> async host of the same region (page "Async API"; other regions' are not public)."""
 
 
-class LeadSquaredSettings(ConnectorSettings):
+class LeadSquaredSettings(BackendSettings):
     """A connector to LeadSquared."""
 
     vendor: Literal["leadsquared"] = "leadsquared"
@@ -83,3 +83,8 @@ class LeadSquaredSettings(ConnectorSettings):
             return self.async_base_url.rstrip("/")
         host = ASYNC_HOSTS.get(urlsplit(self.base_url).hostname or "")
         return None if host is None else f"https://{host}"
+
+
+def sandboxed(url: str) -> Mapping[str, str]:
+    """Both hosts are one in the sandbox."""
+    return {"base_url": url, "async_base_url": url}

@@ -138,4 +138,4 @@ def test_shards_are_for_single_updates_without_limits() -> None:
 def test_another_vendors_settings_are_no_connector() -> None:
     """A mistake of ours, not of a file."""
     with pytest.raises(TypeError):
-        connect("lsq", ConnectorSettings(vendor="other", base_url=BASE), {})
+        connect("lsq", ConnectorSettings(vendor="other"), {})
