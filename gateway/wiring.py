@@ -25,6 +25,7 @@ from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
 from gateway.edge.intake import Intake
+from gateway.edge.native import NATIVE
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
@@ -80,8 +81,9 @@ def process_name() -> str:
 
 
 def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
-    """Every dialect that is spoken to us, by name."""
-    return {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    """Every dialect that is spoken to us, by name: the vendors' and our own."""
+    theirs = {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    return {**theirs, NATIVE.name: NATIVE.dialect}
 
 
 def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:

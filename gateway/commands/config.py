@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.registry import VENDORS
 from connectors.vendor import SampleCall, Vendor
-from gateway.commands.configured import DEFAULT, ConfigFile, documented_limits, loaded
+from gateway.commands.configured import DEFAULT, KNOWN, ConfigFile, documented_limits, loaded
 from gateway.settings import Problem, SettingsError, json_schema, reference, show
 from gateway.settings.model import ConnectorSettings
 from gateway.settings.problems import nearest
@@ -52,12 +52,12 @@ def show_settings(config: ConfigFile = DEFAULT) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    typer.echo(json.dumps(json_schema(VENDORS), indent=2))
+    typer.echo(json.dumps(json_schema(KNOWN), indent=2))
 
 
 def reference_page() -> None:
     """Print config/README.md."""
-    typer.echo(reference(VENDORS), nl=False)
+    typer.echo(reference(KNOWN), nl=False)
 
 
 # --- init ---------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Builder:
                     decision.authority,
                     decision.followers,
                     self._replyto if waited else None,
-                    traceparent,
+                    update.traceparent or traceparent,
                 )
             )
         return Built(tuple(events), waits)
@@ -100,7 +100,7 @@ class Builder:
         return Draft(
             caller.tenant,
             key,
-            (update.lead,),
+            (update.lead, *update.others),
             update.changes,
             update.attributes,
             update.triggers,

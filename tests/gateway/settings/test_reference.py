@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from connectors.registry import VENDORS as REGISTERED
+from gateway.commands.configured import KNOWN as REGISTERED
 from gateway.settings import json_schema, load, reference
 from gateway.settings.model import Settings
 from tests.gateway.settings.vendors import FILE, VENDORS
