@@ -16,6 +16,7 @@ from gateway import lines
 from gateway.clock import Clock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
+from gateway.edge import openapi
 from gateway.edge.admin.application import Admin
 from gateway.edge.admin.asked import Parts
 from gateway.edge.admin.gauges import Gauges
@@ -204,7 +205,8 @@ def admin(
         return {} if waiting is None else waiting.dialects
 
     health = Health(parts.store, parts.clock, going)
-    return Admin(parts, metrics, health, Gauges(parts, metrics, counts), going)
+    gauges = Gauges(parts, metrics, counts)
+    return Admin(parts, metrics, health, gauges, going, openapi.document)
 
 
 def _route_failed(route: str, reason: str) -> None:

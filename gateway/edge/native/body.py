@@ -173,7 +173,7 @@ def _change(
 
 
 def _set(name: str, value: JsonValue, place: str, caller: Caller, found: Findings) -> Set | None:
-    change = values.read(name, value, caller)
+    change = values.kind_of(name).read(value, caller)
     if isinstance(change, Wrong):
         found.add(place, change.message, change.code)
         return None

@@ -22,6 +22,7 @@ from gateway.dialect import Call, Malformed
 from gateway.edge.native.body import MOST_UPDATES
 from gateway.edge.native.findings import Findings, inside
 from gateway.model.codes import Code
+from gateway.model.event import trace_of
 from gateway.model.json import JsonObject, JsonValue, nested_too_deep
 
 PLAIN = "application/json"
@@ -30,7 +31,6 @@ BATCH = "application/cloudevents-batch+json"
 MEDIA_TYPES = (PLAIN, STRUCTURED, BATCH)
 _PREFIX = "ce-"
 _REQUIRED = ("specversion", "id", "source", "type")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-.{2,}")
 _OTHER = f"the body is one of {', '.join(MEDIA_TYPES)}"
 
 
@@ -74,7 +74,7 @@ def unwrap(call: Call, body: bytes, found: Findings) -> Unwrapped | Malformed:
     many = isinstance(told.value, list)
     if not attributes:
         return Unwrapped([Enveloped(told.value, "", {})], None, many)
-    return _named([_enveloped(attributes, told.value, "", "", found)], many=many)
+    return _named([_enveloped(attributes, told.value, "", "", found)], found, many=many)
 
 
 # --- reading ------------------------------------------------------------------------------
@@ -124,12 +124,12 @@ def _batch(value: JsonValue, found: Findings) -> Unwrapped:
         events.append(_event(event, inside("", number), found))
         if found.full:
             break
-    return _named(events, many=True)
+    return _named(events, found, many=True)
 
 
 def _structured(value: JsonValue, found: Findings) -> Unwrapped:
     event = _event(value, "", found)
-    return _named([event], many=isinstance(event.body, list))
+    return _named([event], found, many=isinstance(event.body, list))
 
 
 def _event(value: JsonValue, place: str, found: Findings) -> Enveloped:
@@ -168,19 +168,23 @@ def _enveloped(
         text = attributes.get(name)
         if not isinstance(text, str) or not text:
             found.add(inside(place, name), "is required: every CloudEvent has it")
+        elif not _is_text(text):
+            found.add(inside(place, name), "should be UTF-8")
         elif name == "specversion" and text != "1.0":
             found.add(inside(place, name), "should be 1.0")
     source, id_ = attributes.get("source"), attributes.get("id")
     scope = {"cloudevent": {"source": source, "id": id_, "type": attributes.get("type")}}
-    return Enveloped(body, at, scope, _trace(attributes.get("traceparent")), (source, id_))
+    return Enveloped(body, at, scope, trace_of(attributes.get("traceparent")), (source, id_))
 
 
-def _trace(given: JsonValue) -> str | None:
-    """A trace that can be one (W3C Trace Context, section 3.2.2), else none."""
-    return given if isinstance(given, str) and _TRACEPARENT.fullmatch(given) else None
+def _is_text(text: str) -> bool:
+    """Whether it can be written down; bytes of a header that are no UTF-8 come as what can't."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _named(events: Sequence[Enveloped], *, many: bool) -> Unwrapped:
+def _named(events: Sequence[Enveloped], found: Findings, *, many: bool) -> Unwrapped:
     """The events under one key: that of their sources and ids, in order."""
+    if found.faults:
+        return Unwrapped(events, None, many)
     digest = blake2b(orjson.dumps([event.name for event in events]), digest_size=16)
     return Unwrapped(events, f"cloudevents:{digest.hexdigest()}", many)

@@ -97,30 +97,32 @@ def _words(value: JsonValue, _: Caller) -> Set | Wrong:
     return Wrong("should be an array of texts")
 
 
-_SPECIAL: Mapping[str, tuple[Reader, JsonObject]] = {
-    "status": (_status, {"enum": STATUSES}),
-    "callback.at": (_moment, {"type": "string", "pattern": MOMENT}),
-    "priority": (_priority, {"type": "integer", "minimum": 0, "maximum": 100}),
-    "score": (_number, {"type": "number"}),
-    "do_not_call": (_flag, {"type": "boolean"}),
-    "tags": (_words, {"type": "array", "items": {"type": "string", "pattern": r"\S"}}),
+class Kind(NamedTuple):
+    """A kind of value."""
+
+    name: str
+    """In the published schema."""
+    read: Reader
+    schema: JsonObject
+    """What `read` takes."""
+
+
+_TEXT: JsonObject = {"type": "string", "pattern": r"\S"}
+_SPECIAL: Mapping[str, Kind] = {
+    "status": Kind("Status", _status, {"enum": list(STATUSES)}),
+    "callback.at": Kind("Moment", _moment, {"type": "string", "pattern": MOMENT}),
+    "priority": Kind("Priority", _priority, {"type": "integer", "minimum": 0, "maximum": 100}),
+    "score": Kind("Number", _number, {"type": "number"}),
+    "do_not_call": Kind("Flag", _flag, {"type": "boolean"}),
+    "tags": Kind("Words", _words, {"type": "array", "items": _TEXT}),
 }
-_PHONE: tuple[Reader, JsonObject] = (_phone, {"type": "string", "pattern": "[0-9]"})
-_PLAIN: tuple[Reader, JsonObject] = (_text, {"type": "string", "pattern": r"\S"})
+_PHONE = Kind("Phone", _phone, {"type": "string", "pattern": "[0-9]"})
+_PLAIN = Kind("Text", _text, _TEXT)
 
 
-def _kind(field: str) -> tuple[Reader, JsonObject]:
+def kind_of(field: str) -> Kind:
+    """The kind of a canonical field's value; null is none."""
     return _PHONE if field.startswith("phones.") else _SPECIAL.get(field, _PLAIN)
-
-
-def read(field: str, value: JsonValue, caller: Caller) -> Set | Wrong:
-    """A canonical field set to what a caller gave; null is not a value."""
-    return _kind(field)[0](value, caller)
-
-
-def schema(field: str) -> JsonObject:
-    """What `read` takes, as a JSON Schema."""
-    return _kind(field)[1]
 
 
 def is_e164(value: JsonValue) -> bool:

@@ -169,6 +169,14 @@ def test_a_binary_event_that_is_none() -> None:
     ]
 
 
+def test_a_header_that_is_no_text() -> None:
+    """Its bytes are no UTF-8, so it can't be written down."""
+    headers = {"ce_id": "\udcff", "ce_source": "/x", "ce_type": "t"}
+    assert wrong(SALE, ce_specversion="1.0", **headers) == [
+        ("/id", "validation_failed", "should be UTF-8")
+    ]
+
+
 def test_a_quoted_header() -> None:
     """As senders of another binding write them."""
     headers = {"ce_id": '"a \\"b\\" %25"', "ce_source": "/x", "ce_type": "t"}
