@@ -1,38 +1,39 @@
 """The HTTP client on aiohttp: one pool of connections per connector.
 
-A request is sent exactly once. aiohttp by itself repeats GET, PUT and DELETE when a reused
-connection drops (`ClientSession._request`, aiohttp 3.14), which would break the promise that
-whatever was sent is known, so that is switched off. Redirects, cookies, proxies and netrc from
-the environment are off as well.
+It uses aiohttp one floor below `ClientSession`: aiohttp's `TCPConnector` looks names up, dials,
+does TLS and keeps connections, aiohttp's parser reads answers; only the request line and headers
+are written here. What a session does besides (cookies, redirects, proxies and netrc from the
+environment, tracing, repeating a request whose reused connection dropped) is what a delivery must
+not do, and took two thirds of a call's time (aiohttp 3.14).
 
-What went wrong is told apart by whether aiohttp raised it before it had a connection:
+A request is sent exactly once. What went wrong is told apart by where it did:
 
-    before  ConnectFailed   DNS, TCP, TLS, the guard, a bad URL, time out while connecting
-    after   AnswerUnknown   reset, disconnected, cut or unreadable answer, time out
+    before the request was written  ConnectFailed   DNS, TCP, TLS, the guard, a bad URL, time out
+    after                           AnswerUnknown   reset, disconnected, unreadable, time out
 
-So a kept-alive connection that the other side closed just as it was reused is AnswerUnknown, and
-so is whatever aiohttp may come to raise that this file doesn't know.
+So a kept-alive connection that the other side closed just as it was reused is AnswerUnknown.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
 from aiohttp import (
     ClientConnectorError,
     ClientError,
-    ClientResponse,
-    ClientSession,
+    ClientRequest,
     ClientTimeout,
-    ConnectionTimeoutError,
-    DummyCookieJar,
     InvalidURL,
-    NonHttpUrlClientError,
+    StreamReader,
     TCPConnector,
 )
-from aiohttp.payload import BytesPayload
-from multidict import CIMultiDict
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.streams import EofStream
 from yarl import URL
 
 from gateway import __version__
@@ -51,12 +52,29 @@ KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
 several vendors stand, closes one (nodejs.org, `server.keepAliveTimeout`)."""
 CHUNK = 65536
-_NEVER_LEFT = (
-    ClientConnectorError,
-    ConnectionTimeoutError,
-    InvalidURL,
-    NonHttpUrlClientError,
-)
+ORIGINS = 256
+"""Hosts that are remembered."""
+
+
+class Origin:
+    """A scheme, host and port, as aiohttp's connector and a request's head want them."""
+
+    __slots__ = ("head", "request")
+
+    def __init__(self, text: str) -> None:
+        """Parse `scheme://host[:port]`, once for all its requests; raises InvalidURL."""
+        try:
+            url = URL(text, encoded=True)
+            if url.scheme not in {"http", "https"} or not url.host or url.port is None:
+                raise InvalidURL("")
+            self.request = ClientRequest("GET", url, skip_auto_headers=("Accept",))
+        except ValueError as error:
+            raise InvalidURL("") from error
+        told = self.request.headers
+        lines = [f"Host: {told['Host']}"]
+        if "Authorization" in told:  # a user and password in the URL
+            lines.append(f"Authorization: {told['Authorization']}")
+        self.head = "".join(f"{line}\r\n" for line in lines)
 
 
 class AiohttpClient:
@@ -78,112 +96,166 @@ class AiohttpClient:
         self._guard = guard
         self._max_body = max_body
         self._user_agent = user_agent
-        self._session: ClientSession | None = None
+        self._origins: dict[str, Origin] = {}
+        self._connector: TCPConnector | None = None
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """Send once. Raises only for what the network has no part in: ValueError for a header
         that can't be written, RuntimeError after `close`."""
-        session = self._session or self._open()
+        connector = self._connector or self._open()
+        until = asyncio.get_running_loop().time() + request.timeout
+        fields = _fields(request.headers, self._user_agent)
         try:
-            response = await session.request(
-                request.method,
-                _url(request.url),
-                headers=_multi(request.headers),
-                data=BytesPayload(request.body) if request.body else None,
-                allow_redirects=False,
-                timeout=_timeout(request.timeout),
-            )
-            body = await self._read(response)
-        except _NEVER_LEFT as error:
-            return ConnectFailed(_reason(error))
+            origin, target = self._place(request.url)
+            connection = await _connected(connector, origin, _timeout(request.timeout))
         except (ClientError, OSError) as error:
+            return ConnectFailed(_reason(error))
+        try:
+            async with asyncio.timeout_at(until):
+                reply = await self._exchange(
+                    connection, request, _message(request, target, origin.head, fields)
+                )
+        except (ClientError, HttpProcessingError, EofStream, OSError) as error:
+            _drop(connection)
             return AnswerUnknown(_reason(error))
-        return HttpResponse(response.status, _lowered(response), body)
+        except BaseException:
+            _drop(connection)
+            raise
+        return reply
 
     async def close(self) -> None:
         """Close idle connections; no request can be sent after."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        if self._connector is not None:
+            connector, self._connector = self._connector, None
+            await connector.close()
 
-    def _open(self) -> ClientSession:
+    def _open(self) -> TCPConnector:
         if self._closed:
             raise RuntimeError("the client is closed")
-        connector = TCPConnector(
+        self._connector = TCPConnector(
             limit=self._concurrency,
             limit_per_host=self._concurrency,
             keepalive_timeout=KEEP_ALIVE,
             socket_factory=self._guard.open_socket if self._guard else None,
         )
-        session = ClientSession(
-            connector=connector,
-            cookie_jar=DummyCookieJar(),
-            headers={"User-Agent": self._user_agent},
-            skip_auto_headers=("Content-Type",),
-            trust_env=False,
-            auto_decompress=True,
-        )
-        # aiohttp has no public switch; its own TestClient sets the same attribute.
-        session._retry_connection = False  # noqa: SLF001 - see the line above
-        self._session = session
-        return session
+        return self._connector
 
-    async def _read(self, response: ClientResponse) -> bytes:
-        """The body; one over the bound is cut and its connection closed."""
-        content = response.content
+    def _place(self, url: str) -> tuple[Origin, str]:
+        """Where to, and the request's target, byte for byte as the connector wrote it; raises
+        InvalidURL."""
+        begins = url.find("://") + 3
+        ends = next((at for at in map(url.find, "/?#", (begins,) * 3) if at >= 0), len(url))
+        return self._origin(url[:ends]), _target(url[ends:])
+
+    def _origin(self, text: str) -> Origin:
+        origin = self._origins.get(text)
+        if origin is None:
+            if len(self._origins) >= ORIGINS:
+                self._origins.clear()
+            origin = self._origins[text] = Origin(text)
+        return origin
+
+    async def _exchange(
+        self, connection: Connection, request: HttpRequest, message: bytes
+    ) -> HttpResponse:
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            raise ConnectionResetError
+        protocol.set_response_params(skip_payload=request.method == "HEAD", read_until_eof=True)
+        transport.write(message)
+        answer, content = await _answered(protocol)
+        body = await self._read(content)
+        if content.is_eof() and not transport.get_write_buffer_size():
+            connection.release()
+        else:
+            _drop(connection)
+        return HttpResponse(answer.code, _lowered(answer), body)
+
+    async def _read(self, content: StreamReader) -> bytes:
+        """The body; one over the bound is cut."""
         if content.is_eof() and content.total_bytes <= self._max_body:
             return content.read_nowait()
         body = bytearray()
-        try:
-            while len(body) <= self._max_body:
-                body += await content.read(CHUNK)
-                if content.at_eof():
-                    break
-        except BaseException:
-            response.close()
-            raise
-        if len(body) > self._max_body:
-            response.close()
-            del body[self._max_body :]
-        return bytes(body)
+        while len(body) <= self._max_body:
+            body += await content.read(CHUNK)
+            if content.at_eof():
+                break
+        return bytes(body[: self._max_body])
 
 
-def _url(text: str) -> URL:
-    """The URL byte for byte as the connector wrote it; raises InvalidURL."""
-    path = text.find("/", text.find("://") + 3)
-    if path < 0 or "?" in text or "#" in text:
-        return _whole(text)
-    return _whole(text[:path]).with_path(text[path:], encoded=True)
+def _drop(connection: Connection) -> None:
+    """Use it no more, and don't wait until the other side has read what is still to be sent."""
+    if connection.protocol is not None:
+        connection.protocol.abort()
+    connection.close()
+
+
+async def _connected(connector: TCPConnector, origin: Origin, timeout: ClientTimeout) -> Connection:
+    """A connection on which nothing has been said since its last answer."""
+    while True:
+        connection = await connector.connect(origin.request, [], timeout)
+        if connection.protocol is not None and not connection.protocol.should_close:
+            return connection
+        connection.close()
+
+
+async def _answered(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
+    """The final answer; those before it (100, 103) say nothing we ask for."""
+    while True:
+        answer, content = await protocol.read()
+        if answer.code >= 200 or answer.code == 101:
+            return answer, content
+
+
+def _message(request: HttpRequest, target: str, host: str, fields: str) -> bytes:
+    method, body = request.method, request.body
+    length = f"Content-Length: {len(body)}\r\n" if body or method in _WITH_BODY else ""
+    return f"{method} {target} HTTP/1.1\r\n{host}{fields}{length}\r\n".encode() + body
+
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods that announce also an empty body (RFC 9110 §8.6)."""
+_UNUSABLE = re.compile(r"[^\x21-\x7e]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def _target(text: str) -> str:
+    """Path and query as they go into the request line; raises InvalidURL."""
+    target = text.partition("#")[0]
+    if _UNUSABLE.search(target):
+        raise InvalidURL("")
+    return target if target.startswith("/") else f"/{target}"
 
 
 @lru_cache(maxsize=256)
-def _whole(text: str) -> URL:
-    """A URL, parsed once: a connector calls the same host again and again."""
-    try:
-        url = URL(text, encoded=True)
-        # Read the port here, because yarl parses it, and raises, only when it is first read.
-        _ = url.port
-    except ValueError as error:
-        raise InvalidURL("") from error
-    return url
-
-
-@lru_cache(maxsize=256)
-def _multi(headers: tuple[tuple[str, str], ...]) -> CIMultiDict[str]:
-    """Headers as aiohttp takes them, which copies them: a connector's are always the same."""
-    return CIMultiDict(headers)
+def _fields(headers: tuple[tuple[str, str], ...], user_agent: str) -> str:
+    """Header lines, rendered once: a connector's are nearly always the same. Raises ValueError
+    for one that can't be written."""
+    given = {name.lower() for name, _ in headers}
+    own = (
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "gzip, deflate"),
+        ("User-Agent", user_agent),
+    )
+    lines = [*headers, *((name, value) for name, value in own if name.lower() not in given)]
+    for name, value in lines:
+        if not _TOKEN.fullmatch(name) or _FORBIDDEN.search(value):
+            raise ValueError(f"the header {name!r} can't be written")
+    return "".join(f"{name}: {value}\r\n" for name, value in lines)
 
 
 @lru_cache(maxsize=64)
 def _timeout(seconds: float) -> ClientTimeout:
     # Connecting runs out first, so that a time-out in it can be told from one after it.
-    return ClientTimeout(total=seconds, connect=min(CONNECT_WITHIN, 0.95 * seconds))
+    return ClientTimeout(connect=min(CONNECT_WITHIN, 0.95 * seconds))
 
 
-def _lowered(response: ClientResponse) -> Mapping[str, str]:
+def _lowered(answer: RawResponseMessage) -> Mapping[str, str]:
     """Header names in lower case; a repeated header's values joined (RFC 9110 §5.3)."""
-    received = response.headers
+    received = answer.headers
     headers = {name.lower(): value for name, value in received.items()}
     if len(headers) < len(received):
         headers = {name: ", ".join(received.getall(name)) for name in headers}
@@ -196,18 +268,18 @@ def _reason(error: BaseException) -> str:
         return "timed out"
     if isinstance(error, ClientConnectorError):
         return f"cannot connect to {error.host}:{error.port}: {error.os_error}"
+    if isinstance(error, HttpProcessingError):
+        return "the answer is not HTTP"
     return _WORDS.get(type(error).__name__, type(error).__name__)
 
 
 _WORDS = {
     "ServerDisconnectedError": "the server closed the connection",
+    "EofStream": "the server closed the connection",
     "ClientOSError": "the connection was reset",
     "ClientConnectionResetError": "the connection was reset",
     "ConnectionResetError": "the connection was reset",
     "ClientPayloadError": "the answer was cut short or cannot be read",
     "ContentEncodingError": "the answer cannot be decompressed",
-    "ClientResponseError": "the answer is not HTTP",
     "InvalidURL": "the URL cannot be used",
-    "InvalidUrlClientError": "the URL cannot be used",
-    "NonHttpUrlClientError": "the URL is not http or https",
 }

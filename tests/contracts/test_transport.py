@@ -284,6 +284,100 @@ async def test_nothing_is_sent_twice(client: HttpClient, peer: Peer, method: str
     assert peer.connections == 1
 
 
+async def test_an_interim_answer_is_passed_over(client: HttpClient, peer: Peer) -> None:
+    """The final one is the answer."""
+    peer.script = [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + OK]
+    reply = await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    assert reply == HttpResponse(200, {"content-length": "2"}, b"ok")
+
+
+async def test_what_was_said_unasked_answers_nothing(client: HttpClient, peer: Peer) -> None:
+    """A second answer to one request is not the next request's."""
+    other = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    peer.script = [OK + other, OK]
+    for _ in range(2):
+        reply = await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+        assert reply == HttpResponse(200, {"content-length": "2"}, b"ok")
+    assert peer.connections == 2
+
+
+async def test_what_was_said_while_nobody_asked_answers_nothing(
+    client: HttpClient, peer: Peer
+) -> None:
+    """Nor is one that comes while the connection lies idle."""
+    idle, said = asyncio.Event(), asyncio.Event()
+
+    async def mutter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK)
+        await idle.wait()
+        writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        said.set()
+
+    peer.script = [mutter, OK]
+    first = await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    idle.set()
+    await said.wait()
+    await asyncio.sleep(0)  # the client's loop is ours: let it read what lies there
+    second = await client.send(HttpRequest("POST", peer.url, body=b"{}"))
+    assert (first, second) == (HttpResponse(200, {"content-length": "2"}, b"ok"),) * 2
+
+
+async def test_an_answer_before_the_request_was_read_ends_the_connection(
+    client: HttpClient, peer: Peer
+) -> None:
+    """What is left of the body is not the beginning of the next request."""
+    left: asyncio.Queue[None] = asyncio.Queue()
+
+    async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer.connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        with contextlib.suppress(ConnectionError):
+            await reader.read(-1)
+        writer.close()
+        left.put_nowait(None)
+
+    server = await asyncio.start_server(impatient, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    for _ in range(2):
+        reply = await client.send(HttpRequest("POST", url, body=b"x" * 50_000_000))
+        assert reply == HttpResponse(200, {"content-length": "2"}, b"ok")
+        await left.get()
+    assert peer.connections == 2
+    server.close()
+
+
+@pytest.mark.parametrize("header", [("X-A", "1\r\nX-B: 2"), ("X A", "1"), ("", "1"), ("X-A", "\0")])
+async def test_a_header_that_cannot_be_written_is_an_error(
+    client: HttpClient, peer: Peer, header: tuple[str, str]
+) -> None:
+    """Nobody smuggles a second header in."""
+    with pytest.raises(ValueError, match="can't be written"):
+        await client.send(HttpRequest("GET", peer.url, (header,)))
+    assert peer.connections == 0
+
+
+@pytest.mark.parametrize("target", ["/a b", "/a\r\nX-B: 2", "/\u00e4"])
+async def test_a_target_that_cannot_be_written_never_left(
+    client: HttpClient, peer: Peer, target: str
+) -> None:
+    """Connectors write what they mean percent-encoded."""
+    reply = await client.send(HttpRequest("GET", peer.url + target))
+    assert (reply, peer.connections) == (ConnectFailed("the URL cannot be used"), 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [("", b"GET / HTTP/1.1"), ("?a=1#f", b"GET /?a=1 HTTP/1.1"), ("/a#f?x", b"GET /a HTTP/1.1")],
+)
+async def test_a_target_is_completed(client: HttpClient, peer: Peer, url: str, line: bytes) -> None:
+    """A path that isn't there is the root; a fragment stays here."""
+    peer.script = [OK]
+    await client.send(HttpRequest("GET", peer.url + url))
+    assert peer.requests[0].split(b"\r\n")[0] == line
+
+
 async def test_no_cookie_is_kept(client: HttpClient, peer: Peer) -> None:
     """Deliveries share nothing."""
     peer.script = [b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n", OK]
