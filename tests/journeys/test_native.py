@@ -3,6 +3,7 @@ the CloudEvents SDK's messages."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,8 @@ from tests.journeys.running import (
 PATH = "/v1/lead-updates"
 TOKEN = "native-inbound"
 KEY = {"Authorization": f"Bearer {TOKEN}"}
+OTHER = {"Authorization": "Bearer other-inbound"}
+"""Another tenant's."""
 WAIT = {"Prefer": "wait=30"}
 LEAD = {"ids": [{"system": "crm", "id": "42"}, {"system": "polly", "id": "lead_1"}]}
 CONTACTED = {"lead": LEAD, "changes": {"status": "contacted", "first_name": "Jane"}}
@@ -44,7 +47,10 @@ def with_native(folder: Path, url: str, **credential: Any) -> Document:
     told["tenants"]["default"]["credentials"].append(given)
     authority = {"native": "polly"}
     told["server"]["max_body"] = 2048
-    told["routes"] = [{"name": "all", "connectors": ["polly"], "authority": authority}]
+    told["tenants"]["other"] = {"credentials": [{"dialect": "native", "token": "other-inbound"}]}
+    told["routes"] = [
+        {"name": "all", "tenant": "default", "connectors": ["polly"], "authority": authority}
+    ]
     return told
 
 
@@ -58,6 +64,19 @@ class Native:
         """Post a body; bytes go as they are."""
         text = body if isinstance(body, bytes) else orjson.dumps(body)
         return await self.caller.call("POST", PATH, text, {**KEY, **(headers or {})})
+
+    async def get(self, path: str, headers: Mapping[str, str] = KEY) -> Told:
+        """Ask."""
+        return await self.caller.call("GET", path, b"", headers)
+
+    async def settled(self, path: str) -> Told:
+        """Ask until everything is settled."""
+        async with asyncio.timeout(20):
+            while True:
+                told = await self.get(path)
+                if json(told)["settled"]:
+                    return told
+                await asyncio.sleep(0.05)
 
     async def events(self) -> list[LeadUpdate]:
         """Every update in the log, oldest first."""
@@ -123,6 +142,28 @@ async def test_an_outcome_is_waited_for(tmp_path: Path) -> None:
         "rejected",
         "lead_not_found",
     )
+
+
+async def test_what_became_of_it_is_told(tmp_path: Path) -> None:
+    """At once, and once it is settled; to the same tenant only."""
+    async with native(tmp_path) as api:
+        told = json(await api.post(CONTACTED))
+        first = await api.get(told["status_url"])
+        assert (first.status, json(first)["id"]) == (200, told["id"])
+        answer = await api.settled(told["status_url"])
+        other = await api.get(told["status_url"], OTHER)
+        unknown = await api.get(f"{PATH}/nothing")
+        nobody = await api.get(told["status_url"], {"Authorization": "Bearer no"})
+        method = await api.caller.call("DELETE", told["status_url"], b"", KEY)
+    (delivery,) = json(answer)["deliveries"]
+    assert (json(answer)["status"], json(answer)["authority"]) == ("applied", "polly")
+    assert (delivery["connector"], delivery["state"], delivery["outcome"]["code"]) == (
+        "polly",
+        "applied",
+        "ok",
+    )
+    assert [one.status for one in (other, unknown, nobody, method)] == [404, 404, 401, 405]
+    assert (json(other), method.headers["Allow"]) == (json(unknown), "GET")
 
 
 async def test_a_batch_is_answered_as_a_list(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The native API: lead updates in our own words, as plain JSON or as CloudEvents.
 
-    speech -> envelopes -> body -> values
+    speech -> envelopes -> body -> values        what a call says
+    speech -> reports, problems                  what it is told
 
 A dialect like the vendors': claims, quotas, waiting and busy answers are the front door's. It is
 pure, and no vendor: what a configuration may say of it is `NATIVE`.

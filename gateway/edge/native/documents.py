@@ -49,6 +49,42 @@ class NativeUpdate(NativeDocument):
     """The authority's, where the call waited for it."""
 
 
+class NativeDelivery(NativeDocument):
+    """One connector's side of an update."""
+
+    connector: str
+    """Its name; empty where no route wanted the update."""
+    state: str
+    """`pending` (on its way), `waiting` (for a later try, or behind another update of its lead), or
+    the kind of the newest verdict."""
+    attempts: int
+    """Counted attempts so far, over all rounds."""
+    due: str | None
+    """When it is tried again, where a time is set."""
+    outcome: NativeOutcome | None
+    """The newest verdict."""
+
+
+class NativeStatus(NativeDocument):
+    """What became of an update."""
+
+    id: str
+    """The event id."""
+    status: str
+    """The kind of the authority's verdict, where nobody answers for the update the worst of all;
+    `pending` until then."""
+    status_url: str
+    """Where this was asked, on this server."""
+    time: str
+    """When it was accepted, RFC 3339."""
+    settled: bool
+    """Whether every connector has a verdict and nothing waits."""
+    authority: str | None
+    """The connector whose verdict answers the caller."""
+    deliveries: list[NativeDelivery]
+    """One per connector; empty for a moment after the update was accepted."""
+
+
 class NativeFault(NativeDocument):
     """One thing that is wrong with a body."""
 

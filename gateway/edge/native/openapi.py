@@ -10,11 +10,16 @@ from gateway.edge.native import values
 from gateway.edge.native.body import LONGEST, MOST_IDS, MOST_UPDATES
 from gateway.edge.native.envelopes import BATCH, PLAIN, STRUCTURED
 from gateway.edge.native.problems import PROBLEM, TITLES
-from gateway.edge.native.speech import PATH, POST
+from gateway.edge.native.reports import PATH
+from gateway.edge.native.speech import GET, ONE, POST
 from gateway.model.changes import FIELDS
 
 Schema = dict[str, Any]
-MODELS: tuple[type[told.NativeDocument], ...] = (told.NativeUpdate, told.NativeProblem)
+MODELS: tuple[type[told.NativeDocument], ...] = (
+    told.NativeUpdate,
+    told.NativeStatus,
+    told.NativeProblem,
+)
 """What is answered."""
 SECURITY = {"key": {"type": "http", "scheme": "bearer", "description": "A credential's `token`."}}
 _NAME = {
@@ -27,7 +32,7 @@ _EVERY = (401, 405, 429, 503)
 
 def paths() -> dict[str, Any]:
     """What the inbound listener serves of it."""
-    return {PATH: {"post": _post()}}
+    return {PATH: {"post": _post()}, ONE: {"get": _get()}}
 
 
 def _post() -> Schema:
@@ -35,8 +40,9 @@ def _post() -> Schema:
         "operationId": POST,
         "tags": ["lead updates"],
         "summary": "Update leads: one, or up to 100.",
-        "description": "Plain JSON, or CloudEvents 1.0 in structured, batch or binary mode, whose"
-        " data is the same; then `source` and `id` are the idempotency key.",
+        "description": "Plain JSON, or CloudEvents 1.0 in structured, batch or binary mode (headers"
+        " `ce-specversion`, `ce-id`, `ce-source`, `ce-type`), whose data is the same; then `source`"
+        " and `id` are the idempotency key.",
         "security": [{"key": []}],
         "parameters": [_header(name, meaning) for name, meaning in _HEADERS.items()],
         "requestBody": {
@@ -55,14 +61,26 @@ def _post() -> Schema:
     }
 
 
+def _get() -> Schema:
+    status = {"schema": _ref("NativeStatus")}
+    id_ = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": GET,
+        "tags": ["lead updates"],
+        "summary": "What became of an update of this key's tenant.",
+        "security": [{"key": []}],
+        "parameters": [id_],
+        "responses": {
+            "200": {"description": "Its deliveries.", "content": {PLAIN: status}},
+            **problems((404, *_EVERY)),
+        },
+    }
+
+
 _HEADERS: Mapping[str, str] = {
     "Idempotency-Key": "Makes repeats of the call one, for 24 hours; quoted or bare.",
     "Prefer": "`wait=N`: answer with the outcome, if it comes within N seconds (60 at most).",
     "traceparent": "The trace (W3C) that the update goes on with.",
-    "ce-specversion": "Binary mode: `1.0`.",
-    "ce-id": "Binary mode: the event's id.",
-    "ce-source": "Binary mode: the event's source.",
-    "ce-type": "Binary mode: anything.",
 }
 _EVENT_ID = {"X-Leadwire-Event-Id": "The ids of the updates, in order, with commas between."}
 _WAITED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import orjson
 from pydantic import BaseModel
@@ -20,29 +20,34 @@ from gateway.dialect import (
     Parsed,
     QuotaState,
     Refusal,
+    Report,
     RequestedUpdate,
     Route,
-    UpdateResult,
+    StatusOf,
+    StatusReport,
 )
 from gateway.edge.native import body as bodies
 from gateway.edge.native.credential import NativeCredential
 from gateway.edge.native.envelopes import Enveloped, Unwrapped, unwrap
 from gateway.edge.native.findings import Findings
 from gateway.edge.native.preference import wait_of
-from gateway.edge.native.problems import left, refused
+from gateway.edge.native.problems import left, problem, refused
+from gateway.edge.native.reports import PATH, status_told, update_told, url_of
 from gateway.model.codes import Code
-from gateway.model.outcome import Outcome
 
 NAME = "native"
-PATH = "/v1/lead-updates"
-POST = "postLeadUpdates"
+POST, GET = "postLeadUpdates", "getLeadUpdate"
+ONE = PATH + "/{id}"
 
 
 class NativeDialect:
     """Lead updates in canonical words."""
 
     name = NAME
-    routes: tuple[Route, ...] = (Route("POST", PATH, POST),)
+    routes: tuple[Route, ...] = (
+        Route("POST", PATH, POST),
+        Route("GET", ONE, GET, asks=True),
+    )
     wants_lead = False
 
     def presented(self, call: Call) -> str | None:
@@ -84,15 +89,27 @@ class NativeDialect:
     def answer(self, answering: Answering) -> Answer:
         """The outcomes where the call waited for them, else where to ask."""
         results, quota = answering.results, answering.quota
-        told = [_told(result) for result in results]
+        told = [update_told(result) for result in results]
         many = cast(Unwrapped, answering.parsed.memo).many
         waited = any(not isinstance(result, Accepted) for result in results)
         headers = _applied(answering) if waited else ()
         if not many and not waited:
-            headers = (("Location", _url(results[0].event_id)),)
+            headers = (("Location", url_of(results[0].event_id)),)
         if quota is not None:
             headers += left(quota, quota.reset_at - answering.now)
         return Answer(200 if waited else 202, orjson.dumps(told if many else told[0]), headers)
+
+    def ask(self, call: Call, caller: Caller) -> StatusOf:
+        """What became of the update in the path."""
+        del caller
+        return StatusOf(call.parameters["id"])
+
+    def tell(self, call: Call, caller: Caller, report: Report | None, now: float) -> Answer:
+        """Its deliveries, and what they come to."""
+        del call, caller, now
+        if not isinstance(report, StatusReport):
+            return problem(404, "not_found", "no update has this id")
+        return Answer(200, orjson.dumps(status_told(report)))
 
     def refuse(self, call: Call, refusal: Refusal, quota: QuotaState | None) -> Answer:
         """A problem document."""
@@ -112,29 +129,3 @@ def _applied(answering: Answering) -> tuple[tuple[str, str], ...]:
     """What of the caller's preference was followed (RFC 7240, section 3)."""
     preferred = wait_of(answering.call.headers.get("prefer", ""), None)
     return () if preferred is None else (("Preference-Applied", f"wait={preferred:g}"),)
-
-
-def _url(event_id: str) -> str:
-    return f"{PATH}/{event_id}"
-
-
-def _told(result: UpdateResult) -> dict[str, Any]:
-    told = {"id": result.event_id, "status": "pending", "status_url": _url(result.event_id)}
-    if isinstance(result, Accepted):
-        return told
-    return {**told, "status": result.outcome.kind, "outcome": outcome_told(result.outcome)}
-
-
-def outcome_told(outcome: Outcome) -> dict[str, Any]:
-    """A verdict in the native API's words."""
-    return {
-        "connector": outcome.connector,
-        "kind": outcome.kind,
-        "code": outcome.code,
-        "message": outcome.message,
-        "vendor_status": outcome.status,
-        "attempts": max((attempt.number for attempt in outcome.attempts), default=0),
-        "dropped": list(outcome.dropped),
-        "details": dict(outcome.details),
-        "time": outcome.time,
-    }

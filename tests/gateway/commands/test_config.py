@@ -144,10 +144,12 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     assert list(settings.connectors) == ["noojee", "pollybot"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
-    assert out.count("curl -X ") == 2
+    assert out.count("curl -X ") == 3
     assert f"apiKey={raw[0]['api_key']}" in out
     assert f"'Authorization: Bearer {raw[1]['token']}'" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 2
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 3
+    assert (raw[2]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
+    assert f"'Authorization: Bearer {raw[2]['token']}'" in out
 
 
 def test_init_takes_the_vendors_that_are_named(

@@ -18,6 +18,7 @@ CONFIG = Path(__file__).parents[3] / "config"
 EXAMPLE_ENVIRONMENT = {
     "NOOJEE_INBOUND_KEY": "inbound-noojee",
     "POLLYBOT_INBOUND_TOKEN": "inbound-pollybot",
+    "NATIVE_INBOUND_TOKEN": "inbound-native",
     "NOOJEE_URL": "https://noojee.example.com",
     "NOOJEE_API_KEY": "outbound-noojee",
     "POLLYBOT_URL": "https://pollybot.example.com",
@@ -32,12 +33,13 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 
 
 def test_the_example_loads_with_its_variables() -> None:
-    """Both connectors, both credentials, and nothing worth a warning."""
+    """Both connectors, every credential, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
     assert list(settings.connectors) == ["noojee-au", "polly"]
     credentials = settings.tenants["default"].credentials
-    assert [credential.dialect for credential in credentials] == ["noojee", "pollybot"]
-    assert settings.routes[0].authority == {"noojee": "noojee-au", "pollybot": "polly"}
+    assert [credential.dialect for credential in credentials] == ["noojee", "pollybot", "native"]
+    authority = {"noojee": "noojee-au", "pollybot": "polly", "native": "polly"}
+    assert settings.routes[0].authority == authority
 
 
 def test_a_row_says_type_default_secret_and_meaning() -> None:

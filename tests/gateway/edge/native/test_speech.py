@@ -13,6 +13,9 @@ from gateway.dialect import (
     Answer,
     Answering,
     Busy,
+    Call,
+    DeliveryReport,
+    DeliveryState,
     Fault,
     Invalid,
     KeyReused,
@@ -23,6 +26,8 @@ from gateway.dialect import (
     QuotaState,
     Refusal,
     Settled,
+    StatusOf,
+    StatusReport,
     TooLarge,
     Unauthenticated,
     UpdateResult,
@@ -76,20 +81,22 @@ def rejected() -> Outcome:
     )  # fmt: skip
 
 
+VERDICT = {
+    "connector": "polly",
+    "kind": "rejected",
+    "code": "duplicate_email",
+    "message": "taken",
+    "vendor_status": 409,
+    "attempts": 2,
+    "dropped": ["note"],
+    "details": {"field": "email"},
+    "time": "2026-01-01T00:00:00.000Z",
+}
+
+
 def test_an_outcome_that_was_waited_for() -> None:
     """200 and the authority's verdict, good or bad; what was preferred and followed."""
-    outcome = {
-        "connector": "polly",
-        "kind": "rejected",
-        "code": "duplicate_email",
-        "message": "taken",
-        "vendor_status": 409,
-        "attempts": 2,
-        "dropped": ["note"],
-        "details": {"field": "email"},
-        "time": "2026-01-01T00:00:00.000Z",
-    }
-    expected = {**pending("e1"), "status": "rejected", "outcome": outcome}
+    expected = {**pending("e1"), "status": "rejected", "outcome": VERDICT}
     settled = Settled("e1", rejected())
     body = orjson.dumps(expected)
     assert told(SALE, settled) == Answer(200, body)
@@ -195,6 +202,99 @@ def test_over_quota() -> None:
             ("RateLimit", '"default";r=0;t=3'),
         ),
     )
+
+
+# --- what became of it --------------------------------------------------------------------
+
+
+def asked(report: StatusReport | None) -> Answer:
+    """The answer to a call that asks about `e1`."""
+    path = "/v1/lead-updates/e1"
+    get = Call("GET", path, "getLeadUpdate", {"id": "e1"}, (), {})
+    assert DIALECT.ask(get, caller()) == StatusOf("e1")
+    return DIALECT.tell(get, caller(), report, NOW)
+
+
+def side(state: DeliveryState, connector: str = "polly") -> DeliveryReport:
+    """One connector's side."""
+    return DeliveryReport(connector, state)
+
+
+def test_an_unknown_update() -> None:
+    """Another tenant's is one too."""
+    answer = asked(None)
+    assert (answer.status, answer.content_type) == (404, "application/problem+json")
+    assert orjson.loads(answer.body) == {
+        **PLAIN,
+        "title": "Not Found",
+        "status": 404,
+        "detail": "no update has this id",
+        "code": "not_found",
+    }
+
+
+def test_an_update_that_is_not_in_the_ledger_yet() -> None:
+    """It was accepted a moment ago."""
+    assert orjson.loads(asked(StatusReport("e1", NOW)).body) == {
+        **pending("e1"),
+        "time": "2026-01-01T00:00:00.000Z",
+        "settled": False,
+        "authority": None,
+        "deliveries": [],
+    }
+
+
+def test_an_update_that_is_under_way() -> None:
+    """Its authority has a verdict, another connector tries again in a minute."""
+    waiting = DeliveryReport("noojee-au", DeliveryState.WAITING, None, 3, NOW + 60)
+    refused = DeliveryReport("polly", DeliveryState.REJECTED, rejected(), 2)
+    answer = asked(StatusReport("e1", NOW, None, "polly", (refused, waiting)))
+    assert (answer.status, answer.headers, answer.content_type) == (200, (), "application/json")
+    assert orjson.loads(answer.body) == {
+        **pending("e1"),
+        "status": "rejected",
+        "time": "2026-01-01T00:00:00.000Z",
+        "settled": False,
+        "authority": "polly",
+        "deliveries": [
+            {
+                "connector": "polly",
+                "state": "rejected",
+                "attempts": 2,
+                "due": None,
+                "outcome": VERDICT,
+            },
+            {
+                "connector": "noojee-au",
+                "state": "waiting",
+                "attempts": 3,
+                "due": "2026-01-01T00:01:00.000Z",
+                "outcome": None,
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "authority", "status", "settled"),
+    [
+        (("applied", "dead_lettered"), "0", "applied", True),
+        (("applied", "dead_lettered"), None, "dead_lettered", True),
+        (("rejected", "superseded"), None, "rejected", True),
+        (("applied", "skipped"), None, "skipped", True),
+        (("applied", "pending"), None, "pending", False),
+        (("applied", "waiting"), "0", "applied", False),
+        (("waiting", "applied"), "0", "pending", False),
+        (("applied",), "gone", "pending", True),
+    ],
+)
+def test_what_deliveries_come_to(
+    states: tuple[str, ...], authority: str | None, status: str, settled: bool
+) -> None:
+    """The authority's word; without one the worst."""
+    sides = tuple(side(DeliveryState(state), str(n)) for n, state in enumerate(states))
+    told = orjson.loads(asked(StatusReport("e1", NOW, None, authority, sides)).body)
+    assert (told["status"], told["settled"]) == (status, settled)
 
 
 # --- who calls ----------------------------------------------------------------------------
