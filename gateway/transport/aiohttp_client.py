@@ -104,25 +104,27 @@ class AiohttpClient:
         """Send once. Raises only for what the network has no part in: ValueError for a header
         that can't be written, RuntimeError after `close`."""
         connector = self._connector or self._open()
-        until = asyncio.get_running_loop().time() + request.timeout
+        loop = asyncio.get_running_loop()
+        until = loop.time() + request.timeout
         fields = _fields(request.headers, self._user_agent)
         try:
             origin, target = self._place(request.url)
             connection = await _connected(connector, origin, _timeout(request.timeout))
         except (ClientError, OSError) as error:
             return ConnectFailed(_reason(error))
+        expiry = Expiry(connection)
+        timer = loop.call_at(until, expiry)
         try:
-            async with asyncio.timeout_at(until):
-                reply = await self._exchange(
-                    connection, request, _message(request, target, origin.head, fields)
-                )
+            message = _message(request, target, origin.head, fields)
+            return await self._exchange(connection, request.method, message)
         except (ClientError, HttpProcessingError, EofStream, OSError) as error:
             _drop(connection)
-            return AnswerUnknown(_reason(error))
+            return AnswerUnknown("timed out" if expiry.expired else _reason(error))
         except BaseException:
             _drop(connection)
             raise
-        return reply
+        finally:
+            timer.cancel()
 
     async def close(self) -> None:
         """Close idle connections; no request can be sent after."""
@@ -145,25 +147,22 @@ class AiohttpClient:
     def _place(self, url: str) -> tuple[Origin, str]:
         """Where to, and the request's target, byte for byte as the connector wrote it; raises
         InvalidURL."""
-        begins = url.find("://") + 3
-        ends = next((at for at in map(url.find, "/?#", (begins,) * 3) if at >= 0), len(url))
-        return self._origin(url[:ends]), _target(url[ends:])
-
-    def _origin(self, text: str) -> Origin:
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise InvalidURL("")
+        text, target = match.groups()
         origin = self._origins.get(text)
         if origin is None:
             if len(self._origins) >= ORIGINS:
                 self._origins.clear()
             origin = self._origins[text] = Origin(text)
-        return origin
+        return origin, target if target.startswith("/") else f"/{target}"
 
-    async def _exchange(
-        self, connection: Connection, request: HttpRequest, message: bytes
-    ) -> HttpResponse:
+    async def _exchange(self, connection: Connection, method: str, message: bytes) -> HttpResponse:
         protocol, transport = connection.protocol, connection.transport
         if protocol is None or transport is None:
             raise ConnectionResetError
-        protocol.set_response_params(skip_payload=request.method == "HEAD", read_until_eof=True)
+        protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
         transport.write(message)
         answer, content = await _answered(protocol)
         body = await self._read(content)
@@ -183,6 +182,24 @@ class AiohttpClient:
             if content.at_eof():
                 break
         return bytes(body[: self._max_body])
+
+
+class Expiry:
+    """Ends an exchange whose time is up; as a timer's callback it is half the price of
+    `asyncio.timeout`."""
+
+    __slots__ = ("_connection", "expired")
+
+    def __init__(self, connection: Connection) -> None:
+        """Not yet."""
+        self._connection = connection
+        self.expired = False
+
+    def __call__(self) -> None:
+        """Cut the connection: whoever reads from it is told so."""
+        self.expired = True
+        if self._connection.transport is not None:
+            self._connection.transport.abort()
 
 
 def _drop(connection: Connection) -> None:
@@ -217,17 +234,10 @@ def _message(request: HttpRequest, target: str, host: str, fields: str) -> bytes
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods that announce also an empty body (RFC 9110 §8.6)."""
-_UNUSABLE = re.compile(r"[^\x21-\x7e]")
+_URL = re.compile(r"([a-z]+://[^/?#]*)([\x21\x22\x24-\x7e]*)(?:#.*)?", re.DOTALL)
+"""Origin, then path and query as they go into the request line; a fragment stays here."""
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-
-def _target(text: str) -> str:
-    """Path and query as they go into the request line; raises InvalidURL."""
-    target = text.partition("#")[0]
-    if _UNUSABLE.search(target):
-        raise InvalidURL("")
-    return target if target.startswith("/") else f"/{target}"
 
 
 @lru_cache(maxsize=256)

@@ -6,14 +6,14 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
 
 import uvloop
 
 from tests.bench import rows
 from tests.bench.inside import OTHER
 
-Row = Callable[[rows.Bare], Awaitable[dict[str, float]]]
+RATIOS = frozenset({"accepted", "deliveries", "end_to_end"})
+"""Rows with a ratio to the bare programs, which are measured before and after each of them."""
 CALM = 4
 """The isolation row runs at this part of the end-to-end rate: inside what two connectors can do."""
 
@@ -31,43 +31,45 @@ FLOORS = {
 async def measure(names: list[str], runs: int) -> None:
     """Print each row's figures, run by run and their median."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    bares = []
+    bares = [await rows.bare()] if RATIOS.intersection(names) else []
     for _ in range(runs):
-        base = await rows.bare()
-        bares.append({"echo/s": base.echo, "post/s": base.post, "same calls/s": base.same})
         for name in names:
             if name == "memory" and found[name]:
                 continue
-            found[name].append(await _row(name, base, found))
-            _print(f"  {name}", found[name][-1])
-    _print("bare programs (median)", rows.median(bares))
+            figures = await _row(name, found)
+            if name in RATIOS:
+                bares.append(await rows.bare())
+                figures = rows.ratios(name, figures, bares[-2].mean(bares[-1]))
+            found[name].append(figures)
+            _print(f"  {name}", figures)
+    if bares:
+        told = [{"echo/s": b.echo, "post/s": b.post, "same calls/s": b.same} for b in bares]
+        _print("bare programs (median)", rows.median(told))
     for name in names:
         _print(f"{name} (median of {len(found[name])}; {FLOORS[name]})", rows.median(found[name]))
 
 
-async def _row(
-    name: str, base: rows.Bare, found: dict[str, list[dict[str, float]]]
-) -> dict[str, float]:
+async def _row(name: str, found: dict[str, list[dict[str, float]]]) -> dict[str, float]:
     match name:
         case "accepted":
-            return await rows.accepted(base)
+            return await rows.accepted()
         case "deliveries":
-            return await rows.deliveries(base)
+            return await rows.deliveries()
         case "end_to_end":
-            return await rows.end_to_end(base)
+            return await rows.end_to_end()
         case "latency":
-            return await rows.latency(await _rate(base, found) / 2)
+            return await rows.latency(await _rate(found) / 2)
         case "isolation":
-            return await rows.isolation(await _rate(base, found) / CALM)
+            return await rows.isolation(await _rate(found) / CALM)
         case "memory":
             return await rows.memory()
         case _:
             return await rows.ready()
 
 
-async def _rate(base: rows.Bare, found: dict[str, list[dict[str, float]]]) -> float:
+async def _rate(found: dict[str, list[dict[str, float]]]) -> float:
     """Events a second, end to end, as last measured."""
-    known = found.get("end_to_end") or [await rows.end_to_end(base)]
+    known = found.get("end_to_end") or [await rows.end_to_end()]
     return known[-1]["events/s"]
 
 

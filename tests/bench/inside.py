@@ -23,15 +23,17 @@ tenants:
   default:
     region: US
     credentials:
-      - {{dialect: noojee, system: crm, api_key: in-key, answer: accepted}}
+      - {{dialect: leadsquared, system: crm, access_key: in-access, secret_key: in-secret,
+         x_api_key: in-key, quota: null}}
+egress: {{allow: [127.0.0.0/8]}}
 connectors:
 {connectors}
 routes:
   - {{name: everything, connectors: [{names}], authority: {{default: {first}}}}}
 """
 CONNECTOR = (
-    "  {name}: {{vendor: pollybot, api: gen1, system: crm, token: sk-out, limits: [], "
-    'concurrency: 64, start: beginning, base_url: "http://127.0.0.1:{port}"}}'
+    "  {name}: {{vendor: webhook, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz, "
+    'concurrency: 64, start: beginning, url: "http://127.0.0.1:{port}/hook"}}'
 )
 
 

@@ -13,30 +13,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
-NUMBER = re.compile(rb'"n":"?(\d+)')
+NUMBER = re.compile(rb'"mx_N":(?:{[^}]*"value":)?"(\d+)"')
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_SNAPSHOT = b'{"success":true,"data":{"id":"x","status":"new"}}'
-OK = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-    + str(len(_SNAPSHOT)).encode()
-    + b"\r\n\r\n"
-    + _SNAPSHOT
-)
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 MakeCall = Callable[[int], bytes]
 """A whole request with this number in it."""
 
 
-def noojee_call(leads: int) -> MakeCall:
-    """UpdateLeadFast with two attributes, for one of so many leads."""
+def lead(number: int) -> str:
+    """A lead's id, in LeadSquared's form."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def leadsquared_call(leads: int) -> MakeCall:
+    """Update a Lead (Async) with two attributes, for one of so many leads."""
 
     def make(number: int) -> bytes:
-        lead = number % leads
-        body = b'{"FirstPhone":"+15550100","n":"%d"}' % number
+        body = (
+            b'[{"Attribute":"Phone","Value":"+15550100"},{"Attribute":"mx_N","Value":"%d"}]'
+            % number
+        )
         return (
-            b"POST /servicemanager/rest/CampaignAPI/updateLeadFast?fAllocationId=38"
-            b"&njExternalLeadId=%d&apiKey=in-key HTTP/1.1\r\nHost: bench\r\n"
+            b"POST /lead/update?accessKey=in-access&secretKey=in-secret&leadId=%s"
+            b"&postUpdatedLead=false HTTP/1.1\r\nHost: bench\r\nx-api-key: in-key\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (lead, len(body), body)
+            % (lead(number % leads).encode(), len(body), body)
         )
 
     return make

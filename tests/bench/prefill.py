@@ -18,6 +18,7 @@ from gateway.model.event import (
     lead_key,
 )
 from gateway.store.port import Store
+from tests.bench.outside import lead as lead_id
 
 BATCH = 1000
 
@@ -34,7 +35,7 @@ async def prefill(place: Path, count: int, leads: int, connectors: tuple[str, ..
     for start in range(0, count, BATCH):
         records = []
         for number in range(start, min(count, start + BATCH)):
-            lead = LeadId("crm", str(number % leads))
+            lead = LeadId("crm", lead_id(number % leads))
             event = LeadUpdate(
                 f"00000000-0000-7000-8000-{number:012x}",
                 time,
@@ -42,9 +43,9 @@ async def prefill(place: Path, count: int, leads: int, connectors: tuple[str, ..
                 lead_key("default", lead),
                 (lead,),
                 phone,
-                Attributes("merge", {"n": str(number)}),
+                Attributes("merge", {"mx_N": str(number)}),
                 TriggerWishes(),
-                Origin("noojee", "updateLeadFast", "crm"),
+                Origin("leadsquared", "updateLeadAsync", "crm"),
                 connectors,
                 connectors[0],
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gateway.edge.native.credential import NativeCredential
 from gateway.edge.native.speech import NAME, NativeDialect
 from gateway.settings.model import ConnectorSettings, CredentialSettings
+from gateway.settings.validation import Named
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Native:
     dialect: NativeDialect
     credential_settings: type[CredentialSettings] | None
     connector_settings: type[ConnectorSettings] | None
+    payloads: tuple[Named, ...] = ()
 
 
 NATIVE = Native(NAME, NativeDialect(), NativeCredential, None)
