@@ -60,10 +60,12 @@ def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
             break
         queued.refused = row.state == "awaiting" and not verdicts[row.event_id]
         ready.append(queued)
+        if row.state == "pending":
+            break  # most often it goes back: those behind it are left where they are
     return Loaded(ready, counted[0][0] - len(ready), 0.0 if ready else due)
 
 
 def _due(row: ParkedRow, verdicts: dict[str, bool]) -> float:
     if row.state == "held" or (row.state == "awaiting" and row.event_id not in verdicts):
         return inf
-    return row.due if row.state == "retry" else 0.0
+    return row.due if row.state in {"retry", "pending"} else 0.0

@@ -98,6 +98,7 @@ class NoojeeConnector:
     """A client of one Noojee Contact server."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads = READS
     throttle_wait = THROTTLE_WAIT
     limits: tuple[Limit, ...] = ()

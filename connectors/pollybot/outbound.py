@@ -70,6 +70,7 @@ class PollyBotConnector:
     """A configured client of PollyBot."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 60.0
     limits: tuple[Limit, ...] = (Limit(1000, HOUR),)

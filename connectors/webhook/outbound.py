@@ -78,6 +78,7 @@ class WebhookConnector:
     """A configured sender of webhooks to one endpoint."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     throttle_wait = 5.0
     limits: tuple[Limit, ...] = ()
 

@@ -40,6 +40,7 @@ class AcmeConnector:
     """A configured client of Acme."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 10.0
     limits: tuple[Limit, ...] = (Limit(100, 60.0),)

@@ -144,7 +144,7 @@ def attempts_of(progress: str) -> tuple[int, list[told.Try]]:
     stored = orjson.loads(progress)
     if not stored:
         return 0, []
-    counted, _, tries = stored
+    counted, _, tries, *_ = stored
     return counted, [
         told.Try(number=n, at=at, seconds=s, result=result, status=status, message=message)
         for n, at, s, result, status, message in tries
