@@ -16,6 +16,7 @@ from gateway import lines
 from gateway.clock import Clock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
+from gateway.edge import openapi
 from gateway.edge.admin.application import Admin
 from gateway.edge.admin.asked import Parts
 from gateway.edge.admin.gauges import Gauges
@@ -26,6 +27,7 @@ from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
 from gateway.edge.intake import Intake
+from gateway.edge.native import NATIVE
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
@@ -82,8 +84,9 @@ def process_name() -> str:
 
 
 def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
-    """Every dialect that is spoken to us, by name."""
-    return {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    """Every dialect that is spoken to us, by name: the vendors' and our own."""
+    theirs = {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    return {**theirs, NATIVE.name: NATIVE.dialect}
 
 
 def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:
@@ -206,7 +209,8 @@ def admin(
         return {} if waiting is None else waiting.dialects
 
     health = Health(parts.store, parts.clock, going)
-    return Admin(parts, metrics, health, Gauges(parts, metrics, counts), going)
+    gauges = Gauges(parts, metrics, counts)
+    return Admin(parts, metrics, health, gauges, going, openapi.document)
 
 
 def _route_failed(route: str, reason: str) -> None:

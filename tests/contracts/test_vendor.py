@@ -21,6 +21,7 @@ from gateway.dialect import (
     Accepted,
     Answering,
 )
+from gateway.edge.native import NATIVE
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
 from gateway.transport.port import (
@@ -73,7 +74,7 @@ def test_no_two_dialects_serve_the_same_path() -> None:
     """They share one listener; the name of a parameter makes no difference."""
     served = [
         (route.method, re.sub(r"\{\w+\}", "{}", route.path))
-        for dialect in {subject.dialect for subject in SUBJECTS}
+        for dialect in {NATIVE.dialect, *(subject.dialect for subject in SUBJECTS)}
         for route in dialect.routes
     ]
     assert len(served) == len(set(served))

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connectors.registry import VENDORS
 from gateway import cli
 from gateway.cli import main
-from gateway.commands.configured import configured
+from gateway.commands.configured import KNOWN, configured
 from gateway.settings import json_schema, reference
 
 SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
@@ -122,9 +121,9 @@ def test_shards_share_no_documented_limit(file: Path, capsys: pytest.CaptureFixt
 def test_schema_and_reference_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the registered vendors."""
     assert run("schema") == 0
-    assert json.loads(capsys.readouterr().out) == json_schema(VENDORS)
+    assert json.loads(capsys.readouterr().out) == json_schema(KNOWN)
     assert run("reference") == 0
-    assert capsys.readouterr().out == reference(VENDORS)
+    assert capsys.readouterr().out == reference(KNOWN)
 
 
 def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
@@ -154,11 +153,13 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     assert settings.egress.allow == ["127.0.0.1/32"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
-    assert out.count("curl -X ") == 5
+    assert out.count("curl -X ") == 6
     assert f"apiKey={raw[0]['api_key']}" in out
     assert f"'Authorization: Bearer {raw[2]['token']}'" in out
     assert f"x-api-key: {raw[1]['x_api_key']}" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 5
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 6
+    assert (raw[4]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
+    assert f"'Authorization: Bearer {raw[4]['token']}'" in out
 
 
 def test_init_takes_the_vendors_that_are_named(

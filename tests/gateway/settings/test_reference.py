@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from connectors.registry import VENDORS as REGISTERED
+from gateway.commands.configured import KNOWN as REGISTERED
 from gateway.settings import json_schema, load, reference
 from gateway.settings.model import Settings
 from tests.gateway.settings.vendors import FILE, VENDORS
@@ -21,6 +21,7 @@ EXAMPLE_ENVIRONMENT = {
     "LEADSQUARED_INBOUND_SECRET_KEY": "inbound-secret",
     "LEADSQUARED_INBOUND_API_KEY": "inbound-third",
     "POLLYBOT_INBOUND_TOKEN": "inbound-pollybot",
+    "NATIVE_INBOUND_TOKEN": "inbound-native",
     "NOOJEE_URL": "https://noojee.example.com",
     "NOOJEE_API_KEY": "outbound-noojee",
     "LEADSQUARED_URL": "https://api.example.com",
@@ -52,12 +53,14 @@ def test_the_example_loads_with_its_variables() -> None:
         "leadsquared",
         "pollybot",
         "dialnexa",
+        "native",
     ]
     assert settings.routes[0].authority == {
         "noojee": "noojee-au",
         "leadsquared": "lsq",
         "pollybot": "polly",
         "dialnexa": "nexa",
+        "native": "lsq",
     }
 
 
