@@ -41,3 +41,17 @@ def national(number: str, region: str) -> str:
         return number
     dialled = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.NATIONAL)
     return phonenumbers.normalize_digits_only(dialled)
+
+
+@lru_cache(maxsize=16_384)
+def dashed(number: str) -> str:
+    """An E.164 number with a dash after its country code (`+61-491570006`); unchanged where it
+    can't be read."""
+    import phonenumbers  # noqa: PLC0415 - as above
+
+    try:
+        read = phonenumbers.parse(number, None)
+    except phonenumbers.NumberParseException:
+        return number
+    code = f"+{read.country_code}"
+    return f"{code}-{number.removeprefix(code)}"

@@ -21,6 +21,7 @@ from gateway.edge.admin.asked import Parts
 from gateway.edge.admin.gauges import Gauges
 from gateway.edge.admin.health import Health
 from gateway.edge.app import Door
+from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
@@ -184,7 +185,8 @@ def front(
         clock,
         metrics,
     )
-    door = Door(spoken.values(), intake, claiming, settings.server, clock, metrics)
+    asking = Asking(intake, storage.store, storage.log, clock)
+    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
     return Front(door, waiting, claiming)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.phones import e164, national
+from gateway.phones import dashed, e164, national
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,9 @@ def test_a_phone_is_written_as_dialled_at_home() -> None:
         "+61383218199",
         "what",
     ]
+
+
+def test_a_phone_is_written_with_a_dash_after_its_country() -> None:
+    """What can't be read stays as it is."""
+    numbers = ["+61491570006", "+12025550123", "what"]
+    assert [dashed(number) for number in numbers] == ["+61-491570006", "+1-2025550123", "what"]

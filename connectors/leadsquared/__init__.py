@@ -1,0 +1,1 @@
+"""LeadSquared: its asynchronous and bulk lead updates, spoken in both directions."""
