@@ -39,6 +39,7 @@ from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
 from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
 
@@ -103,7 +104,7 @@ def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board:
 
 def client(plan: Plan) -> HttpClient:
     """A connector's own HTTP client: its connections are nobody else's."""
-    return AiohttpClient(plan.concurrency)
+    return AiohttpClient(plan.concurrency, plan.guard)
 
 
 def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
@@ -148,6 +149,7 @@ def _plan(
         start=settings.start,
         shard=shard,
         shards=settings.shards,
+        guard=Guard(whole.egress.allow) if vendor.guarded else None,
     )
 
 

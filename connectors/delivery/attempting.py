@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from connectors.delivery.breaker import Permit
 from connectors.delivery.connector import (
+    NOTHING,
     Applied,
     Delivery,
     Misconfigured,
@@ -79,8 +80,10 @@ class Attempting:
         event = lanes[0].head.event
         if len(event.ids) != 1:
             return None
-        mine = event.ids[0].system == self._plan.system
-        return lanes, [Delivery(event, event.ids, ()) if mine else Delivery(event, (), event.ids)]
+        ids, now = event.ids, self._ports.clock.now()
+        if ids[0].system == self._plan.system:
+            return lanes, [Delivery(event, ids, (), NOTHING, now)]
+        return lanes, [Delivery(event, (), ids, NOTHING, now)]
 
     async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
         """The lanes that can share a conversation with the first, and their deliveries. Raises
@@ -117,7 +120,7 @@ class Attempting:
     ) -> list[Judged]:
         """One conversation and what it means for each lane."""
         clock = self._ports.clock
-        at, began = clock.now(), clock.monotonic()
+        at, began = deliveries[-1].now, clock.monotonic()
         for lane in lanes:
             self._begin(lane.head, began)
         try:
@@ -201,6 +204,7 @@ class Attempting:
             tuple(lead for lead in ids if lead.system == system),
             tuple(lead for lead in ids if lead.system != system),
             known,
+            self._ports.clock.now(),
         )
 
     async def _ids(self, event: LeadUpdate) -> tuple[LeadId, ...]:

@@ -38,6 +38,8 @@ class Delivery(NamedTuple):
     """Its linked ids in other systems (`email`, `phone`, …), for a vendor's own search."""
     known: Mapping[str, JsonValue] = NOTHING
     """Last applied values of the fields the connector `reads`."""
+    now: float = 0.0
+    """When this attempt begins, unix seconds: a conversation reads no clock."""
 
 
 # --- verdicts -----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from gateway.metrics import Metrics
 from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
+from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
 
@@ -40,6 +41,8 @@ class Plan:
     start: str = "end"
     shard: int = 0
     shards: int = 1
+    guard: Guard | None = None
+    """What may be dialled; none for anything."""
 
     @property
     def lease(self) -> str:

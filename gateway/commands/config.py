@@ -114,16 +114,22 @@ def _credential(dialect: str, model: type[BaseModel]) -> dict[str, str]:
     }
 
 
+def _where(vendor: Vendor) -> Mapping[str, str]:
+    """Where a connector finds the vendor's sandbox."""
+    return vendor.sandboxed(f"{SANDBOX}/{vendor.name}")
+
+
 def _settings_of(vendor: Vendor) -> list[str]:
     """What a connector can't do without: the required settings, and where the vendor's model
     asks for one more (an id that only some of its APIs need), that one."""
-    model = vendor.connector_settings
-    needed = _required(model, ("vendor", "base_url"))
-    own = [name for name in model.model_fields if name not in ConnectorSettings.model_fields]
+    model, where = vendor.connector_settings, _where(vendor)
+    needed = _required(model, ("vendor", *where))
+    known = {*ConnectorSettings.model_fields, *where}
+    own = [name for name in model.model_fields if name not in known]
     for more in ([], *([name] for name in own if name not in needed)):
         given = dict.fromkeys([*needed, *more], "1")
         try:
-            model.model_validate({"vendor": vendor.name, "base_url": SANDBOX, **given})
+            model.model_validate({"vendor": vendor.name, **where, **given})
         except ValidationError:
             continue
         return [*needed, *more]
@@ -142,20 +148,23 @@ def _minimal(chosen: Sequence[Vendor], credentials: Sequence[dict[str, str]]) ->
     connectors = {
         vendor.name: {
             "vendor": vendor.name,
-            "base_url": f"{SANDBOX}/{vendor.name}",
+            **_where(vendor),
             **{name: f"${{env:{_variable(vendor, name)}}}" for name in _settings_of(vendor)},
         }
         for vendor in chosen
     }
     names = list(connectors)
     authority = {credential["dialect"]: credential["dialect"] for credential in credentials}
-    document = {
+    document: dict[str, object] = {
         "log": {"url": "sqlite:data/leadwire.db"},
         "store": {"url": "sqlite:data/leadwire.db"},
         "tenants": {TENANT: {"credentials": list(credentials)}},
         "connectors": connectors,
         "routes": [{"name": "everything", "connectors": names, "authority": authority}],
     }
+    if any(vendor.guarded for vendor in chosen):
+        # The sandbox is no public address.
+        document["egress"] = {"allow": ["127.0.0.1/32"]}
     text: str = yaml.safe_dump(document, sort_keys=False, width=100)
     return text
 

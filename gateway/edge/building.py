@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,6 +42,10 @@ class Built(NamedTuple):
     waits: bool
 
 
+_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context; anything else is not handed on."""
+
+
 class Builder:
     """Makes events. Raises DatabaseUnavailable where a lead must be looked up and can't be."""
 
@@ -63,6 +68,8 @@ class Builder:
         time = rfc3339(now)
         batch = str(uuid_utils.uuid7()) if len(updates) > 1 else None
         traceparent = call.headers.get("traceparent")
+        if traceparent is not None and not _TRACE.fullmatch(traceparent):
+            traceparent = None
         events = []
         waits = False
         for update in updates:

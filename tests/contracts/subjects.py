@@ -10,15 +10,33 @@ from typing import Any
 import orjson
 import pytest
 
+from connectors.delivery.connector import Delivery
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.noojee import wire as noojee
 from connectors.pollybot import VENDOR as POLLYBOT
 from connectors.pollybot import wire as pollybot
+from connectors.registry import VENDORS
 from connectors.vendor import SampleCall
-from tests.contracts.vendors import INBOUND, OUTBOUND, Said, Subject, in_header, in_query
+from gateway.model.changes import CLEAR, KEEP, Set
+from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from tests.contracts.vendors import (
+    EVENT_ID,
+    INBOUND,
+    NOW,
+    OUTBOUND,
+    Delivered,
+    Said,
+    Subject,
+    in_header,
+    in_query,
+)
 from tests.example_vendor import VENDOR as ACME
 from tests.example_vendor import wire as acme
 
+WEBHOOK = next(vendor for vendor in VENDORS if vendor.name == "webhook")
+"""As the registry has it: with every vendor's payloads at hand."""
+WEBHOOK_SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
+"""The one that the fake receiver verifies by."""
 TESTS = Path(__file__).parents[1]
 
 
@@ -154,9 +172,50 @@ _ACME = Subject(
     ),
 )
 
+# --- webhook --------------------------------------------------------------------------------
+
+_WEBHOOK_EVENT = LeadUpdate(
+    id=EVENT_ID,
+    time="2026-01-01T00:00:00.000Z",
+    tenant="default",
+    lead_key="ld_1",
+    ids=(LeadId("noojee-au", "9856", (("allocation_id", "38"),)),),
+    changes={"disposition": Set("Sale"), "email": CLEAR, "phones.secondary": KEEP},
+    attributes=Attributes("merge", {"StreetAddress": "Suite 8/10 Hoddle St"}),
+    triggers=TriggerWishes(),
+    origin=Origin("noojee", "updateLeadFast", "noojee-au"),
+)
+_WEBHOOK_EVENTS = (_WEBHOOK_EVENT, replace(_WEBHOOK_EVENT, id=EVENT_ID[:-1] + "2"))
+
+_WEBHOOK = Delivered(
+    name="webhook",
+    vendor=WEBHOOK,
+    connector={"secret": [WEBHOOK_SECRET, "whsec_" + "b3RoZXIgc2VjcmV0IG9mIHRlc3Rz" * 2]},
+    seed={"id": "ld_1"},
+    errors=(
+        Said(400, b'{"error":"the payload is no JSON object"}'),
+        Said(401, b'{"error":"the webhook is not signed"}'),
+        Said(404, b'{"error":"there is no such endpoint"}'),
+        Said(409, b'{"message":"somebody was quicker"}'),
+        Said(410, b'{"title":"Gone"}'),
+        Said(429, b'{"detail":"too many"}'),
+        Said(503, b'{"error":"down"}'),
+    ),
+    given=tuple(Delivery(event, (), event.ids, {}, NOW) for event in _WEBHOOK_EVENTS),
+)
+
 SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _ACME)
+"""Vendors that are spoken to us."""
+ALL: tuple[Delivered, ...] = (*SUBJECTS, _WEBHOOK)
+"""Those, and the ones that only are delivered to."""
 SAMPLES = [(subject, sample) for subject in SUBJECTS for sample in subject.samples]
 
+every_vendor = pytest.mark.parametrize("subject", ALL, ids=lambda subject: subject.name)
+every_delivery = pytest.mark.parametrize(
+    ("subject", "number"),
+    [(subject, number) for subject in ALL for number in range(len(subject.deliveries))],
+    ids=lambda part: part if isinstance(part, int) else part.name,
+)
 every_subject = pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.name)
 every_sample = pytest.mark.parametrize(
     ("subject", "sample"), SAMPLES, ids=[f"{s.name}-{call.note}"[:60] for s, call in SAMPLES]

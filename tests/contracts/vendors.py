@@ -46,7 +46,7 @@ from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate, Origin, lead_key
 from gateway.model.json import JsonObject
 from gateway.model.outcome import Kind, Outcome
-from gateway.settings.model import CredentialSettings, TenantSettings
+from gateway.settings.model import ConnectorSettings, CredentialSettings, TenantSettings
 from gateway.transport.port import ConnectFailed, HttpReply, HttpRequest, HttpResponse
 
 BASE_URL = "https://api.example.com/tenant-7"
@@ -71,16 +71,54 @@ class Said:
     """Why our own answer is another one; empty where it is the same."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A vendor under test; one with two APIs is two subjects."""
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A vendor under test as one that is delivered to; one with two APIs is described twice."""
 
     name: str
     vendor: Vendor
+    connector: Mapping[str, Any]
+    """What a connector needs beside `vendor`, its address and `system`."""
+    seed: JsonObject
+    """The deliveries' lead, in a state in which all of them are applied."""
+    errors: tuple[Said, ...]
+    """Every answer of the vendor's table, about that lead."""
+    given: tuple[Delivery, ...] = ()
+    """What is delivered, where no recorded calls say it."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Updates of one lead."""
+        return self.given
+
+    @property
+    def folder(self) -> Path:
+        """The slice."""
+        return Path(inspect.getfile(self.vendor.connect)).parent
+
+    def configured(self) -> ConnectorSettings:
+        """The settings of a connector that speaks the callers' ids."""
+        own = {"vendor": self.vendor.name, "system": SYSTEM, **self.vendor.sandboxed(BASE_URL)}
+        return self.vendor.connector_settings.model_validate({**own, **self.connector})
+
+    def connect(self) -> Connector:
+        """A connector with those settings."""
+        return self.vendor.connect("there", self.configured(), {"default": TENANT})
+
+    def backend(self, *leads: JsonObject) -> Backend:
+        """A fake backend with these leads."""
+        made = load(self.vendor.sandbox, faithful=False)
+        for lead in leads:
+            made.seed(lead)
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Delivered):
+    """A vendor under test that is spoken to us as well; its connectors' secrets are OUTBOUND."""
+
     credential: Mapping[str, Any]
     """What an inbound key needs beside `dialect` and `system`; its secrets are INBOUND."""
-    connector: Mapping[str, Any]
-    """What a connector needs beside `vendor`, `base_url` and `system`; secrets are OUTBOUND."""
     samples: tuple[SampleCall, ...]
     """Recorded calls, each of a lead of its own or of the same one."""
     keyed: Keyed
@@ -95,10 +133,6 @@ class Subject:
     over_quota: Said
     says_when: bool
     """Whether busy and over quota carry a Retry-After."""
-    seed: JsonObject
-    """The samples' lead, in a state in which all of them are applied."""
-    errors: tuple[Said, ...]
-    """Every answer of the vendor's table, about the samples' lead."""
     spelt: Mapping[str, str] | None = None
     """Canonical fields whose names a connector spells in its own way."""
     fine: frozenset[Ending] = frozenset(
@@ -118,9 +152,9 @@ class Subject:
         return self.vendor.dialect
 
     @property
-    def folder(self) -> Path:
-        """The slice."""
-        return Path(inspect.getfile(self.vendor.connect)).parent
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What the recorded calls become."""
+        return tuple(map(self.delivery, self.samples))
 
     def key(self, **settings: Any) -> CredentialSettings:
         """The settings of an inbound key."""
@@ -132,19 +166,6 @@ class Subject:
     def caller(self) -> Caller:
         """Who calls with that key."""
         return Caller("default", SYSTEM, TENANT.region, TENANT.timezone, self.key())
-
-    def connect(self) -> Connector:
-        """A connector that speaks the callers' ids."""
-        own = {"vendor": self.vendor.name, "base_url": BASE_URL, "system": SYSTEM}
-        settings = self.vendor.connector_settings.model_validate({**own, **self.connector})
-        return self.vendor.connect("there", settings, {"default": TENANT})
-
-    def backend(self, *leads: JsonObject) -> Backend:
-        """A fake backend with these leads."""
-        made = load(self.vendor.sandbox, faithful=False)
-        for lead in leads:
-            made.seed(lead)
-        return made
 
     def asked(self, sample: SampleCall) -> RequestedUpdate:
         """What a recorded call asks; it must be a good one."""
@@ -257,10 +278,11 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
     """Every secret in settings, however deep."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from secrets_of(value)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, SecretStr):
+                yield one.get_secret_value()
+            elif isinstance(one, BaseModel):
+                yield from secrets_of(one)
 
 
 # --- answers --------------------------------------------------------------------------------

@@ -22,12 +22,12 @@ from connectors.delivery.connector import (
     Verdict,
 )
 from gateway.model.codes import Code
-from gateway.settings.model import ConnectorSettings, TenantSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
 from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply, HttpRequest
 from tests.example_vendor import mapping, wire
 
 
-class AcmeSettings(ConnectorSettings):
+class AcmeSettings(BackendSettings):
     """A connector to Acme."""
 
     vendor: Literal["acme"] = "acme"

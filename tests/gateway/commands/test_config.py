@@ -15,6 +15,7 @@ from gateway.cli import main
 from gateway.commands.configured import configured
 from gateway.settings import json_schema, reference
 
+SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
 FILE = """\
 tenants:
   default:
@@ -138,11 +139,14 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
         "set NOOJEE_API_KEY first\n"
         "set POLLYBOT_TOKEN first\n"
         "set POLLYBOT_CHATBOT_ID first\n"
+        "set WEBHOOK_SECRET first\n"
     )
     for variable in ("NOOJEE_API_KEY", "POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID"):
         monkeypatch.setenv(variable, "theirs")
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
     settings = configured(path)
-    assert list(settings.connectors) == ["noojee", "pollybot"]
+    assert list(settings.connectors) == ["noojee", "pollybot", "webhook"]
+    assert settings.egress.allow == ["127.0.0.1/32"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
     assert out.count("curl -X ") == 2

@@ -23,6 +23,8 @@ EXAMPLE_ENVIRONMENT = {
     "POLLYBOT_URL": "https://pollybot.example.com",
     "POLLYBOT_TOKEN": "outbound-pollybot",
     "POLLYBOT_CHATBOT_ID": "chatbot-1",
+    "WEBHOOK_URL": "https://hooks.example.com/leads",
+    "WEBHOOK_SECRET": "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0",
 }
 
 
@@ -32,9 +34,9 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 
 
 def test_the_example_loads_with_its_variables() -> None:
-    """Both connectors, both credentials, and nothing worth a warning."""
+    """Every connector, both credentials, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
-    assert list(settings.connectors) == ["noojee-au", "polly"]
+    assert list(settings.connectors) == ["noojee-au", "polly", "hook"]
     credentials = settings.tenants["default"].credentials
     assert [credential.dialect for credential in credentials] == ["noojee", "pollybot"]
     assert settings.routes[0].authority == {"noojee": "noojee-au", "pollybot": "polly"}
