@@ -265,17 +265,17 @@ def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
     return Answer(answer.status, answer.body, answer.headers + headers, answer.content_type)
 
 
-def _kept(key: str) -> str:
-    """A caller's key as it is kept: one that is long, or that not every database takes, by its
-    digest."""
-    if len(key) <= LONGEST_KEY and key.isascii() and key.isprintable():
-        return key
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
-
-
 def _digest(call: Call, body: bytes, credential: str) -> str:
     digest = blake2b(digest_size=16)
     for part in (credential, call.method, call.path, *(f"{n}={v}" for n, v in call.query)):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     digest.update(body)
     return digest.hexdigest()
+
+
+def _kept(key: str) -> str:
+    """A caller's key as it is kept: one that is long, or that not every database takes, by its
+    digest."""
+    if len(key) <= LONGEST_KEY and key.isascii() and key.isprintable():
+        return key
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
