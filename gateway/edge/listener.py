@@ -29,7 +29,9 @@ class Listener:
         """Port 0 takes a free one; without `connections` they have the usual bounds."""
         self._application, self._host, self._wanted = application, host, port
         self._tls = tls
-        self._connections = connections or Connections(Bounds(), SystemClock(), Metrics())
+        if connections is None:
+            connections = Connections(Bounds(), SystemClock(), Metrics())
+        self._connections = connections
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None

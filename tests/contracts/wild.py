@@ -122,8 +122,8 @@ def calls(draw: st.DrawFn, spoken: Spoken) -> tuple[Call, bytes]:
     route: Route = draw(st.sampled_from(spoken.dialect.routes))
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     values_ = texts.filter(bool)
-    parameters = {name: told.parameters.get(name) or draw(values_) for name in names}
-    if names and draw(st.booleans()):
+    parameters = dict.fromkeys(names, "1") | dict(told.parameters)
+    if draw(st.booleans()) and names:
         parameters[names[0]] = draw(values_)
     headers = dict(draw(_pairs(tuple(told.headers.items()))))
     query = draw(_pairs(told.query))
