@@ -12,6 +12,8 @@ from gateway.settings.model import ServerSettings
 
 SLOW_START = 5.0
 """Seconds that a body has before its pace counts."""
+MOST_VALUES = 50_000
+"""Commas in a body."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 """zlib's names of the three wrappings. What HTTP calls deflate is the second, and some clients
@@ -31,12 +33,22 @@ async def read(request: web.Request, settings: ServerSettings) -> bytes | TooLar
             body = await _arriving(request, settings)
     except TimeoutError:
         return Malformed("the body did not come in time")
+    except ConnectionError:
+        return Malformed("the caller is gone")
     except (web.HTTPException, web.RequestPayloadError, ValueError) as error:
         return Malformed(f"the body can't be read ({type(error).__name__})")
     if isinstance(body, TooLarge) or len(body) > limit:
         return TooLarge(limit)
     encoding = request.headers.get("Content-Encoding")
-    return body if encoding is None else unpacked(body, encoding, limit)
+    if encoding is not None:
+        plain = unpacked(body, encoding, limit)
+        if not isinstance(plain, bytes):
+            return plain
+        body = plain
+    # What is read takes many times the bytes it has as text, and its makers' time.
+    if len(body) > MOST_VALUES and body.count(b",") > MOST_VALUES:
+        return Malformed("the body holds too many values")
+    return body
 
 
 async def unawaited(_request: web.Request) -> None:

@@ -223,6 +223,9 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """The answer to a request that can't be read, or whose handling failed: without a word of
         the request, and none in the log."""
+        if exc is not None:
+            # Its traceback holds what was sent, in a circle that would wait for the collector.
+            exc.__traceback__ = None
         if status < 500:
             self._connections.count(UNREADABLE)
         else:

@@ -26,6 +26,7 @@ from tests.journeys.running import document
 LIMIT = 65536
 SLOW = Malformed("the body did not come in time")
 ENCODED = Malformed("the body's Content-Encoding is not one that is read")
+MANY = Malformed("the body holds too many values")
 BROKEN = Malformed("the body can't be unpacked")
 Change = Callable[[Spoken, SampleCall], SampleCall]
 
@@ -90,6 +91,7 @@ CASES = {
     "half a surrogate": Case(body(b'{"a":"\\ud800"}'), None),
     "deep": Case(body(deep(65)), None),
     "bottomless": Case(body(b"[" * LIMIT), None),
+    "many values": Case(body(b"," * 50_001), MANY),
     "array": Case(body(b"[null]"), None),
 }
 EXACT: dict[str, dict[Refusal, tuple[int, bytes]]] = {
