@@ -192,6 +192,13 @@ class Metrics(Collector):
     oldest_parked_seconds = Definition(
         Gauge, "leadwire_oldest_parked_seconds", "Age of the oldest parked update", ("connector",)
     )
+    connections = Definition(Gauge, "leadwire_connections", "Connections of callers")
+    connections_closed = Definition(
+        Counter,
+        "leadwire_connections_closed_total",
+        "Connections closed because of a bound",
+        ("reason",),
+    )
     waiting_calls = Definition(
         Gauge, "leadwire_waiting_calls", "Calls that wait for an outcome", ("dialect",)
     )

@@ -19,6 +19,7 @@ from connectors.vendor import Vendor
 from gateway import __version__, lines, wiring
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
+from gateway.edge.connections import Connections, bounds
 from gateway.edge.listener import Listener
 from gateway.ledger.projector import Projector
 from gateway.ledger.retention import Retention
@@ -108,7 +109,9 @@ class Server:
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
         server = self._settings.server
-        self._door = Listener(self.front.door.application(), server.host, server.port, server.tls)
+        connections = Connections(bounds(server), self._clock, self.metrics)
+        app = self.front.door.application()
+        self._door = Listener(app, server.host, server.port, server.tls, connections)
         await self._door.open(self._settings.shutdown_within)
         self.port = self._door.port
 
@@ -147,10 +150,12 @@ class Server:
 
 
 def _fitted(settings: Settings) -> Settings:
-    """Raise the open-file limit to its hard value, and let no more calls wait than it allows."""
+    """Raise the open-file limit to its hard value, and let no more callers in, and no more calls
+    wait, than it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    most = max(1, min(settings.server.max_waiting, hard - SPARE_FILES))
-    server = settings.server.model_copy(update={"max_waiting": most})
+    most, server = max(1, hard - SPARE_FILES), settings.server
+    fitted = {name: min(getattr(server, name), most) for name in ("max_waiting", "max_connections")}
+    server = server.model_copy(update=fitted)
     return settings.model_copy(update={"server": server})

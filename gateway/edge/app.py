@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import unquote_plus
@@ -16,11 +15,10 @@ from gateway.dialect import (
     AskedDialect,
     Call,
     Dialect,
-    Malformed,
     MethodNotAllowed,
     Route,
-    TooLarge,
 )
+from gateway.edge import bodies
 from gateway.edge.asking import Asking
 from gateway.edge.claiming import Claiming
 from gateway.edge.intake import Intake
@@ -60,10 +58,10 @@ class Door:
             served: dict[str, list[str]] = {}
             for route in dialect.routes:
                 served.setdefault(route.path, []).append(route.method)
-                app.router.add_route(route.method, route.path, self._handler(dialect, route))
+                _add(app, route.method, route.path, self._handler(dialect, route))
             for path, methods in served.items():
-                app.router.add_route("*", path, self._wrong_method(dialect, path, tuple(methods)))
-        app.router.add_route("*", "/{anything:.*}", _not_found)
+                _add(app, "*", path, self._wrong_method(dialect, path, tuple(methods)))
+        _add(app, "*", "/{anything:.*}", _not_found)
         return app
 
     def _handler(self, dialect: Dialect, route: Route) -> Handler:
@@ -103,7 +101,7 @@ class Door:
         if turns is not None and not await turns.take(registered.settings.answer_within):
             return self._intake.busy(dialect, call)
         try:
-            body = await self._body(request)
+            body = await bodies.read(request, self._settings)
             if not isinstance(body, bytes):
                 return self._intake.refuse(dialect, call, body)
             return await self._intake.take(dialect, call, body, registered, quota, began)
@@ -118,24 +116,6 @@ class Door:
         if not isinstance(dialect, AskedDialect):
             raise TypeError(f"{dialect.name} has a route that asks, and no answers")
         return await self._asking.reply(dialect, call, admitted[0])
-
-    async def _body(self, request: web.Request) -> bytes | TooLarge | Malformed:
-        limit = self._settings.max_body
-        length = request.content_length
-        if length is not None and length > limit:
-            return TooLarge(limit)
-        try:
-            if request.content.is_eof():
-                body = request.content.read_nowait()
-                return body if len(body) <= limit else TooLarge(limit)
-            async with asyncio.timeout(self._settings.body_within):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return TooLarge(limit)
-        except TimeoutError:
-            return Malformed("the body did not come in time")
-        except (web.HTTPException, web.RequestPayloadError, ValueError) as error:
-            return Malformed(f"the body can't be read ({type(error).__name__})")
 
     def _wrong_method(self, dialect: Dialect, path: str, methods: tuple[str, ...]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -166,6 +146,10 @@ class Door:
         if self.draining:
             response.force_close()
         return response
+
+
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    app.router.add_route(method, path, handler, expect_handler=bodies.unawaited)
 
 
 def _call(request: web.Request, operation: str) -> Call:

@@ -53,6 +53,10 @@ def _tenants(settings: Settings) -> Iterator[Finding]:
     for name, tenant in settings.tenants.items():
         if not tenant.credentials:
             yield ("tenants", name), "has no credentials, so nobody can call"
+        longest = max((each.answer_within for each in tenant.credentials), default=0.0)
+        if longest + settings.server.body_within > settings.server.call_within:
+            text = "a call may take longer than server.call_within, which closes its connection"
+            yield ("tenants", name), text
         if all(route.tenant not in {None, name} for route in settings.routes):
             yield ("tenants", name), "has no route, so its updates end as unrouted"
 
