@@ -38,8 +38,10 @@ def reach(connector: str) -> Operation[dict[int, int]]:
     return dict(rows)
 
 
-def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
-    """The lane's first updates that may be tried now; `now` is unix seconds."""
+def load(connector: str, lead: str, now: float, longest: float) -> Operation[Loaded]:
+    """The lane's first updates that may be tried now; `now` is unix seconds. None waits for more
+    than `longest` from now on: a due time further off was written before the clock was set
+    back."""
     rows = yield from parked.oldest(connector, lead, BATCH)
     counted = yield Query(
         "SELECT COUNT(*) FROM parked WHERE connector = ? AND lead = ?", (connector, lead)
@@ -50,6 +52,8 @@ def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
     due = 0.0
     for row in rows:
         due = _due(row, verdicts)
+        if row.state == "retry":
+            due = min(due, now + longest)
         if due > now:
             break
         try:

@@ -163,7 +163,7 @@ async def test_nothing_is_sent_while_the_lease_can_not_be_renewed() -> None:
         async with made.running():
             await passed(1.0)
             made.database.failing = lambda urgency: urgency == 1
-            await passed(14.0)
+            await passed(13.5)
             made.database.failing = lambda _: False
             await made.append(update("e0"))
             made.database.failing = lambda urgency: urgency == 1
