@@ -39,9 +39,8 @@ def reach(connector: str) -> Operation[dict[int, int]]:
 
 
 def load(connector: str, lead: str, now: float, longest: float) -> Operation[Loaded]:
-    """The lane's first updates that may be tried now; `now` is unix seconds. None waits for more
-    than `longest` from now on: a due time further off was written before the clock was set
-    back."""
+    """The lane's first updates that may be tried now; `now` is unix seconds. A due time
+    that is further off than `longest` was written before the clock was set back: it has come."""
     rows = yield from parked.oldest(connector, lead, BATCH)
     counted = yield Query(
         "SELECT COUNT(*) FROM parked WHERE connector = ? AND lead = ?", (connector, lead)
@@ -52,8 +51,8 @@ def load(connector: str, lead: str, now: float, longest: float) -> Operation[Loa
     due = 0.0
     for row in rows:
         due = _due(row, verdicts)
-        if row.state == "retry":
-            due = min(due, now + longest)
+        if row.state == "retry" and due > now + longest:
+            due = now
         if due > now:
             break
         try:

@@ -66,7 +66,7 @@ def inspect(path: str) -> None:
     with file.open("rb") as opened:
         header = opened.read(_HEADER)
     if len(header) < _HEADER or not header.startswith(_MAGIC):
-        raise ForeignDatabase(f"{path} is damaged or no database: its header is not SQLite's")
+        raise ForeignDatabase(f"{path} is damaged or no database; put a sound copy in its place")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise ForeignDatabase(f"{path} is not a leadwire database")
 

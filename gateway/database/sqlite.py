@@ -124,7 +124,9 @@ class SqliteConnection:
         except (OSError, sqlite3.OperationalError) as error:
             raise DatabaseUnavailable(f"{self.path}: {words(error)}") from error
         except sqlite3.DatabaseError as error:
-            raise ForeignDatabase(f"{self.path} is damaged: {error}") from error
+            raise ForeignDatabase(
+                f"{self.path} is damaged: {error}; put a sound copy in its place"
+            ) from error
         self._files = Files(self.path)
         self._lock.note(self._files)
         return db
@@ -139,7 +141,7 @@ class SqliteConnection:
                 return
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
-                raise sqlite3.DatabaseError(found)
+                raise sqlite3.DatabaseError(" ".join(found.split()))
 
     def _execute(self, statement: Statement) -> Rows:
         if isinstance(statement, Query):
@@ -180,7 +182,9 @@ class SqliteConnection:
         except sqlite3.Error as error:
             primary = code(error)
             if primary in DAMAGE:
-                self._damage = f"{self.path} is damaged: {words(error)}"
+                self._damage = (
+                    f"{self.path} is damaged: {words(error)}; stop, put a sound copy there"
+                )
             self._abandon(broken=primary in BROKEN)
             if primary not in TROUBLE:
                 raise
