@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
 
 from pydantic import BaseModel, SecretStr
 
-from connectors.delivery.connector import Connector
+from connectors.delivery.connector import Connector, Delivery
 from gateway.dialect import Dialect
+from gateway.model.json import JsonObject
 from gateway.settings.model import ConnectorSettings, CredentialSettings, TenantSettings
 
 
@@ -51,6 +53,52 @@ def _swapped(text: str, others: Mapping[str, str]) -> str:
     return text
 
 
+# --- payloads -----------------------------------------------------------------------------
+
+
+class Payload(NamedTuple):
+    """An update as it is posted to somebody who is told of it."""
+
+    body: JsonObject
+    dropped: tuple[str, ...] = ()
+    """What was left out because this form can't say it."""
+
+
+def never_refused(body: bytes) -> str | None:
+    """For receivers whose status says it all."""
+    del body
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadShape:
+    """A form in which a webhook can tell of an update: the vendor's own, where it is one that its
+    customers' receivers know. Pure."""
+
+    name: str
+    """Its word in `payload:`."""
+    render: Callable[[Delivery, TenantSettings, Mapping[str, str]], Payload]
+    """A delivery, its tenant's reading habits and the connector's `fields` (our name -> the
+    receiver's) to what is posted, as JSON. `ids` of the delivery are those of the connector's
+    `system`; `known` has what the shape `reads`."""
+    content_type: str = "application/json"
+    reads: frozenset[str] = frozenset()
+    """Canonical fields whose last applied value (at this connector) it tells as well."""
+    refusal: Callable[[bytes], str | None] = never_refused
+    """The body of a 2xx answer to why the receiver failed all the same; None where it did not."""
+
+
+# --- vendors ------------------------------------------------------------------------------
+
+Connect: TypeAlias = Callable[[str, ConnectorSettings, Mapping[str, TenantSettings]], Connector]
+"""Name, settings and each tenant's reading habits to a connector."""
+
+
+def at_base_url(url: str) -> Mapping[str, str]:
+    """For a vendor whose own paths are appended to the sandbox's prefix."""
+    return {"base_url": url}
+
+
 @dataclass(frozen=True)
 class Vendor:
     """One vendor. A deliver-only vendor has no dialect; an accept-only one no connector."""
@@ -62,10 +110,27 @@ class Vendor:
     """Settings of an inbound key of this dialect."""
     connector_settings: type[ConnectorSettings]
     """Settings of a connector to this vendor."""
-    connect: Callable[[str, ConnectorSettings, Mapping[str, TenantSettings]], Connector]
-    """Name, settings and each tenant's reading habits to a connector."""
+    connect: Connect
+    """How a connector is made."""
     sandbox: str
     """Module of the fake backend, loaded by name and never imported; it has
     `backend(faithful: bool) -> Backend` (see `connectors.sandbox.port`)."""
     samples: tuple[SampleCall, ...] = ()
     """Each page's sample call of an update."""
+    payloads: tuple[PayloadShape, ...] = ()
+    """Forms of an update that it lends to whoever posts payloads."""
+    posting: Callable[[Mapping[str, PayloadShape]], Connect] | None = None
+    """Only for one that posts payloads: every vendor's shapes by name to its `connect`."""
+    guarded: bool = False
+    """Whether its connectors may call public addresses only, and what `egress.allow` opens."""
+    sandboxed: Callable[[str], Mapping[str, str]] = at_base_url
+    """Where its fake backend is served, to the settings of a connector to it."""
+
+
+def introduced(vendors: Sequence[Vendor]) -> tuple[Vendor, ...]:
+    """The vendors, those that post payloads with every vendor's shapes at hand."""
+    shapes = {shape.name: shape for vendor in vendors for shape in vendor.payloads}
+    return tuple(
+        vendor if vendor.posting is None else replace(vendor, connect=vendor.posting(shapes))
+        for vendor in vendors
+    )

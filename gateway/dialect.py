@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from enum import StrEnum
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel
 
 from gateway.model.changes import Changes
 from gateway.model.codes import Code
-from gateway.model.event import Attributes, LeadId, TriggerWishes
+from gateway.model.event import Attributes, LeadId, LeadUpdate, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.outcome import Outcome
 
@@ -29,6 +30,9 @@ class Route:
     method: str
     path: str
     operation: str
+    asks: bool = False
+    """Whether its calls ask what became of updates instead of bringing some; the dialect is then
+    an `AskedDialect`."""
 
 
 class Call(NamedTuple):
@@ -106,6 +110,8 @@ class Malformed:
     """The body can't be read at all."""
 
     reason: str
+    media_type: bool = False
+    """Whether it is the body's type that is not spoken here, not what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,10 @@ class RequestedUpdate:
     """Canonical field -> the caller's own name for it."""
     scope: JsonObject = field(default_factory=dict)
     """Everything else the call said about place."""
+    others: tuple[LeadId, ...] = ()
+    """The lead's ids in other systems, where the caller gives them; `lead` alone picks its key."""
+    traceparent: str | None = None
+    """The update's own trace (W3C), where the body carries one; else the call's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,3 +276,99 @@ class Dialect(Protocol):
 
     def refuse(self, call: Call, refusal: Refusal, quota: QuotaState | None) -> Answer:
         """Say why a call is not taken, in the vendor's exact shape."""
+
+
+# --- calls that ask -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StatusOf:
+    """What became of an update?"""
+
+    event_id: str
+    """As the call has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How much of what this caller's tenant sent by this dialect is still to do?"""
+
+
+Question: TypeAlias = StatusOf | Workload
+
+
+class DeliveryState(StrEnum):
+    """Where one connector is with an update."""
+
+    PENDING = "pending"
+    """On its way."""
+    WAITING = "waiting"
+    """Kept for a later try, or behind another update of its lead."""
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    DEAD_LETTERED = "dead_lettered"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One connector's side of an update."""
+
+    connector: str
+    state: DeliveryState
+    outcome: Outcome | None = None
+    """The newest verdict; what belongs to another vendor's id space is left out of it."""
+    attempts: int = 0
+    """Tries so far, those of earlier rounds too."""
+    due: float | None = None
+    """Unix seconds of the next try, where a time is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What became of an update of the caller's tenant."""
+
+    event_id: str
+    accepted: float
+    """Unix seconds."""
+    event: LeadUpdate | None = None
+    """None where the ledger has not seen it yet, or the log has let go of it."""
+    authority: str | None = None
+    """The connector whose verdict answers the caller."""
+    deliveries: tuple[DeliveryReport, ...] = ()
+    """One per connector (one without a name where no route wanted the update); none where the
+    ledger has not seen the update yet."""
+
+    @property
+    def answering(self) -> DeliveryReport | None:
+        """The authority's side."""
+        return next((each for each in self.deliveries if each.connector == self.authority), None)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadReport:
+    """Updates that an authority answers for."""
+
+    pending: int
+    """Those without its verdict."""
+    oldest: float
+    """Seconds that the oldest of them has waited; 0 where there is none."""
+    per_minute: float
+    """Verdicts in a minute, over the last ten."""
+
+
+Report: TypeAlias = StatusReport | WorkloadReport
+
+
+@runtime_checkable
+class AskedDialect(Dialect, Protocol):
+    """A dialect with routes that ask. Their calls have a key and a quota like any other; their
+    bodies are not read."""
+
+    def ask(self, call: Call, caller: Caller) -> Question | Refusal:
+        """What a call asks, or why it can't be told."""
+
+    def tell(self, call: Call, caller: Caller, report: Report | None, now: float) -> Answer:
+        """Say it, in the vendor's exact shape; None: the tenant has no such update. `now` is in
+        unix seconds."""

@@ -158,6 +158,12 @@ class Metrics(Collector):
     parked_leads = Definition(
         Gauge, "leadwire_parked_leads", "Leads that wait in the store", ("connector",)
     )
+    pending_deliveries = Definition(
+        Gauge,
+        "leadwire_pending_deliveries",
+        "Updates the vendor has taken without saying yet what became of them",
+        ("connector",),
+    )
     breaker_open = Definition(
         Gauge, "leadwire_breaker_open", "1 while the vendor counts as down", ("connector",)
     )

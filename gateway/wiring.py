@@ -16,15 +16,18 @@ from gateway import lines
 from gateway.clock import Clock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
+from gateway.edge import openapi
 from gateway.edge.admin.application import Admin
 from gateway.edge.admin.asked import Parts
 from gateway.edge.admin.gauges import Gauges
 from gateway.edge.admin.health import Health
 from gateway.edge.app import Door
+from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
 from gateway.edge.intake import Intake
+from gateway.edge.native import NATIVE
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
@@ -39,6 +42,7 @@ from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
 from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
 
@@ -87,8 +91,9 @@ def process_name() -> str:
 
 
 def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
-    """Every dialect that is spoken to us, by name."""
-    return {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    """Every dialect that is spoken to us, by name: the vendors' and our own."""
+    theirs = {vendor.name: vendor.dialect for vendor in vendors if vendor.dialect is not None}
+    return {**theirs, NATIVE.name: NATIVE.dialect}
 
 
 def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:
@@ -109,7 +114,7 @@ def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board:
 
 def client(plan: Plan) -> HttpClient:
     """A connector's own HTTP client: its connections are nobody else's."""
-    return AiohttpClient(plan.concurrency)
+    return AiohttpClient(plan.concurrency, plan.guard)
 
 
 def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
@@ -154,6 +159,7 @@ def _plan(
         start=settings.start,
         shard=shard,
         shards=settings.shards,
+        guard=Guard(whole.egress.allow) if vendor.guarded else None,
     )
 
 
@@ -191,7 +197,8 @@ def front(
         clock,
         metrics,
     )
-    door = Door(spoken.values(), intake, claiming, settings.server, clock, metrics)
+    asking = Asking(intake, storage.store, storage.log, clock)
+    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
     return Front(door, waiting, claiming)
 
 
@@ -217,7 +224,8 @@ def admin(
     def counts() -> Mapping[str, int]:
         return {} if waiting is None else waiting.dialects
 
-    return Admin(parts, metrics, health, Gauges(parts, metrics, counts), going)
+    gauges = Gauges(parts, metrics, counts)
+    return Admin(parts, metrics, health, gauges, going, openapi.document)
 
 
 def _route_failed(route: str, reason: str) -> None:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 from connectors.delivery.breaker import Permit
 from connectors.delivery.connector import (
+    NOTHING,
     Applied,
     Delivery,
+    GivenUp,
     Misconfigured,
+    Pending,
     Refused,
     Throttled,
     Unavailable,
@@ -19,6 +22,7 @@ from connectors.delivery.connector import (
 from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import Gate, Ticket
 from connectors.delivery.judgement import (
+    Ask,
     Decision,
     Finish,
     Park,
@@ -33,7 +37,7 @@ from connectors.delivery.judgement import (
 )
 from connectors.delivery.lanes import Lane
 from connectors.delivery.plan import Plan, Ports
-from connectors.delivery.queued import Progress, Queued
+from connectors.delivery.queued import Progress, Queued, Taken
 from connectors.delivery.redaction import redacted
 from gateway.clock import rfc3339
 from gateway.model.changes import Clear, Set
@@ -76,11 +80,15 @@ class Attempting:
         """As `prepare`, for one lane about which nothing has to be looked up; else None."""
         if len(lanes) > 1 or self._plan.connector.reads or not self._ports.links.none:
             return None
-        event = lanes[0].head.event
+        head = lanes[0].head
+        event = head.event
         if len(event.ids) != 1:
             return None
-        mine = event.ids[0].system == self._plan.system
-        return lanes, [Delivery(event, event.ids, ()) if mine else Delivery(event, (), event.ids)]
+        ids, taken = event.ids, head.progress.taken
+        now, token = self._ports.clock.now(), taken and taken.token
+        if ids[0].system == self._plan.system:
+            return lanes, [Delivery(event, ids, (), NOTHING, now, token)]
+        return lanes, [Delivery(event, (), ids, NOTHING, now, token)]
 
     async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
         """The lanes that can share a conversation with the first, and their deliveries. Raises
@@ -117,7 +125,7 @@ class Attempting:
     ) -> list[Judged]:
         """One conversation and what it means for each lane."""
         clock = self._ports.clock
-        at, began = clock.now(), clock.monotonic()
+        at, began = deliveries[-1].now, clock.monotonic()
         for lane in lanes:
             self._begin(lane.head, began)
         try:
@@ -201,6 +209,8 @@ class Attempting:
             tuple(lead for lead in ids if lead.system == system),
             tuple(lead for lead in ids if lead.system != system),
             known,
+            self._ports.clock.now(),
+            queued.progress.taken and queued.progress.taken.token,
         )
 
     async def _ids(self, event: LeadUpdate) -> tuple[LeadId, ...]:
@@ -266,22 +276,28 @@ class Attempting:
         return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]
 
     def _weigh(self, lane: Lane, verdict: Verdict, at: float, seconds: float, down: bool) -> Judged:
-        progress, policy = lane.head.progress, self._plan.policy
+        progress, taken = lane.head.progress, lane.head.progress.taken
         mark, since = progress.mark or 0, progress.since or 0.0
-        waited = self._ports.clock.monotonic() - self._gate.impeded() - since
+        age = progress.age + self._ports.clock.monotonic() - self._gate.impeded() - since
         situation = Situation(
             progress.counted,
             progress.uncounted,
-            progress.age + waited,
+            age,
             self._proper > mark,
             self._ports.jitter(),
             down,
+            taken and age - taken.age,
+            taken.asks if taken else 0,
         )
-        decision = decide(verdict, situation, policy)
+        decision = decide(verdict, situation, self._plan.policy)
         self._note(progress, at, seconds, self._written(progress, decision, verdict))
-        if isinstance(decision, Park):
+        if isinstance(verdict, GivenUp):
+            progress.taken = None
+        elif isinstance(decision, Ask):
+            progress.taken = _taken(taken, verdict, age)
+        if isinstance(decision, Park | Ask):
             self._parked[lane.head.event.id] = progress.mark, progress.since, progress.age
-            progress.age += waited + decision.after
+            progress.age = age + decision.after
         return Judged(lane, decision)
 
     def _note(
@@ -312,11 +328,25 @@ class Attempting:
             case TryAgain(counted=False):
                 progress.uncounted += 1
                 return 0, decision.result, message, status
+            case Ask():
+                progress.uncounted = 0
+                progress.mark = self._proper
+                number = 0 if progress.taken else progress.counted + 1
+                return number, decision.result, message, status
             case _:
                 progress.uncounted = 0
                 progress.counted += 1
                 progress.mark = self._proper
                 return progress.counted, decision.result, message, status
+
+
+def _taken(before: Taken | None, verdict: Verdict, age: float) -> Taken | None:
+    """What is kept of an update that the vendor has, until it is asked (again)."""
+    if before is not None:
+        before = before._replace(asks=before.asks + 1)
+    if not isinstance(verdict, Pending):
+        return before
+    return Taken(verdict.token, age) if before is None else before._replace(token=verdict.token)
 
 
 def _failed_whole(verdicts: Sequence[Verdict]) -> bool:

@@ -38,6 +38,11 @@ class Delivery(NamedTuple):
     """Its linked ids in other systems (`email`, `phone`, …), for a vendor's own search."""
     known: Mapping[str, JsonValue] = NOTHING
     """Last applied values of the fields the connector `reads`."""
+    now: float = 0.0
+    """When this attempt begins, unix seconds: a conversation reads no clock."""
+    pending: str | None = None
+    """The token of a `Pending` verdict on this update: the vendor has it, and the conversation
+    only asks what became of it, and sends it no more."""
 
 
 # --- verdicts -----------------------------------------------------------------------------
@@ -102,6 +107,25 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """The vendor took it and will say later what became of it. It is asked again and again;
+    whatever the questions come to, the update is not sent again."""
+
+    token: str
+    """By which the next conversation asks (`Delivery.pending`)."""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The vendor gave up an update it had taken, for a reason that may pass: it is sent again
+    from the start, and this was a counted attempt."""
+
+    reason: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Misconfigured:
     """Our settings are wrong (key, scope) or the endpoint is gone: the connector stops."""
 
@@ -130,6 +154,8 @@ Verdict: TypeAlias = (
     | Throttled
     | Unreachable
     | Unavailable
+    | Pending
+    | GivenUp
     | Misconfigured
     | NotLinked
     | NothingToSend
@@ -143,6 +169,8 @@ class Connector(Protocol):
 
     batch_size: int
     """Most deliveries one conversation may carry; 1 where the vendor has no batches."""
+    most_in_flight: int | None
+    """Most conversations at once that the vendor takes from one account; None: as configured."""
     reads: frozenset[str]
     """Canonical fields whose last applied value a conversation needs."""
     throttle_wait: float

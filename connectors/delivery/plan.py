@@ -15,6 +15,7 @@ from gateway.metrics import Metrics
 from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
+from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
 
@@ -40,6 +41,14 @@ class Plan:
     start: str = "end"
     shard: int = 0
     shards: int = 1
+    guard: Guard | None = None
+    """What may be dialled; none for anything."""
+
+    @property
+    def senders(self) -> int:
+        """How many conversations are held at once."""
+        most = self.connector.most_in_flight
+        return self.concurrency if most is None else min(self.concurrency, most)
 
     @property
     def lease(self) -> str:

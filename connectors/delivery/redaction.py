@@ -9,6 +9,9 @@ BOUND = 300
 """Characters kept of a message."""
 _MAIL = re.compile(r"[\w.+-]{1,64}(?: ?@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 _PHONE = re.compile(r"\+?\d[\d ().-]{6,}\d")
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""An IPv4 address: which one could not be dialled is what an operator has to know."""
 
 
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
@@ -19,5 +22,9 @@ def redacted(text: str, secrets: Iterable[str] = ()) -> str:
         if secret:
             text = text.replace(secret, "***")
     text = _MAIL.sub("[email]", text[: 4 * BOUND])
-    text = _PHONE.sub("[phone]", text)
+    text = _PHONE.sub(_masked, text)
     return text if len(text) <= BOUND else text[: BOUND - 1] + "…"
+
+
+def _masked(found: re.Match[str]) -> str:
+    return found[0] if _ADDRESS.fullmatch(found[0]) else "[phone]"

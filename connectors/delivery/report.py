@@ -109,7 +109,8 @@ class Reporter:
         metrics.backlog(name).set(await subject.reader.backlog() + subject.lanes.stored)
         now = self._ports.clock.now()
         oldest = subject.lanes.oldest
-        waiting = await self._ports.store.run(lambda: parked.oldest_time(name))
+        waiting, pending = await self._ports.store.run(lambda: parked.standing(name))
+        metrics.pending_deliveries(name).set(pending)
         metrics.oldest_parked_seconds(name).set(0.0 if waiting is None else max(0.0, now - waiting))
         times = [time for time in (oldest, waiting) if time is not None]
         metrics.oldest_unsettled_seconds(name).set(max(0.0, now - min(times)) if times else 0.0)

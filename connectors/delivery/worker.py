@@ -22,7 +22,7 @@ from connectors.delivery.attempting import Attempting, Judged
 from connectors.delivery.breaker import Breaker
 from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import PLAIN, Gate
-from connectors.delivery.judgement import Finish, Park, TryAgain
+from connectors.delivery.judgement import Ask, Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes
 from connectors.delivery.loading import Loaded, load, reach
 from connectors.delivery.plan import Plan, Ports
@@ -90,7 +90,7 @@ class Worker:
         self.lanes.loads = self.reader.is_past(self._reach)
         await self._look_at_parked()
         self._kick()
-        tasks = [self._task(self._send()) for _ in range(self.plan.concurrency)]
+        tasks = [self._task(self._send()) for _ in range(self.plan.senders)]
         senders = set(tasks)
         others = [self._read(), self._time(), self._watch(), self._settler.run()]
         tasks += [self._task(coroutine) for coroutine in others]
@@ -232,7 +232,7 @@ class Worker:
         match judged.decision:
             case Finish() as finish:
                 self._finish(lane, finish)
-            case Park(after=after):
+            case Park(after=after) | Ask(after=after):
                 due = self._ports.clock.now() + after
                 self._settler.add(Parked(lane, self.lanes.park(lane, now + after), due))
             case TryAgain(after=after):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from connectors.noojee import wire
 from connectors.noojee.inbound import NoojeeCredential, NoojeeDialect
+from connectors.noojee.mapping.telling import disposition_action
 from connectors.noojee.outbound import NoojeeSettings, connect
-from connectors.vendor import SampleCall, Vendor
+from connectors.vendor import PayloadShape, SampleCall, Vendor
 
 SAMPLE = SampleCall(
     method="POST",
@@ -36,4 +37,5 @@ VENDOR = Vendor(
     connect=connect,
     sandbox="connectors.noojee.sandbox",
     samples=(SAMPLE,),
+    payloads=(PayloadShape("noojee", disposition_action),),
 )

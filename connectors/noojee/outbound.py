@@ -36,7 +36,7 @@ from connectors.noojee.mapping.tables import REFUSALS, SYSTEM_NAMES
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.settings.durations import Duration
-from gateway.settings.model import ConnectorSettings, TenantSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -46,7 +46,7 @@ from gateway.transport.port import (
 )
 
 
-class NoojeeSettings(ConnectorSettings):
+class NoojeeSettings(BackendSettings):
     """A connector to one Noojee Contact server."""
 
     vendor: Literal["noojee"]
@@ -98,6 +98,7 @@ class NoojeeConnector:
     """A client of one Noojee Contact server."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads = READS
     throttle_wait = THROTTLE_WAIT
     limits: tuple[Limit, ...] = ()

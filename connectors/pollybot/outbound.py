@@ -33,7 +33,7 @@ from connectors.pollybot.mapping import Plan
 from connectors.pollybot.wire import Generation, Reply
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject, JsonValue, merge_patch
-from gateway.settings.model import ConnectorSettings, TenantSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -47,7 +47,7 @@ LONGEST_MESSAGE = 200
 Attempting: TypeAlias = Generator[HttpRequest, HttpReply, Verdict]
 
 
-class PollyBotSettings(ConnectorSettings):
+class PollyBotSettings(BackendSettings):
     """A connector to PollyBot."""
 
     vendor: Literal["pollybot"] = "pollybot"
@@ -70,6 +70,7 @@ class PollyBotConnector:
     """A configured client of PollyBot."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 60.0
     limits: tuple[Limit, ...] = (Limit(1000, HOUR),)

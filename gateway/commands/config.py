@@ -16,7 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.registry import VENDORS
 from connectors.vendor import SampleCall, Vendor
-from gateway.commands.configured import DEFAULT, ConfigFile, documented_limits, loaded
+from gateway.commands.configured import DEFAULT, KNOWN, ConfigFile, documented_limits, loaded
+from gateway.edge.native import NATIVE
+from gateway.edge.native.reports import PATH as NATIVE_PATH
 from gateway.settings import Problem, SettingsError, json_schema, reference, show
 from gateway.settings.model import ConnectorSettings
 from gateway.settings.problems import nearest
@@ -52,12 +54,12 @@ def show_settings(config: ConfigFile = DEFAULT) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    typer.echo(json.dumps(json_schema(VENDORS), indent=2))
+    typer.echo(json.dumps(json_schema(KNOWN), indent=2))
 
 
 def reference_page() -> None:
     """Print config/README.md."""
-    typer.echo(reference(VENDORS), nl=False)
+    typer.echo(reference(KNOWN), nl=False)
 
 
 # --- init ---------------------------------------------------------------------------------
@@ -83,13 +85,15 @@ def init(
         for vendor in chosen
         if vendor.credential_settings is not None
     }
-    _write(config, _minimal(chosen, list(credentials.values())))
+    native = {"dialect": NATIVE.name, "token": secrets.token_urlsafe(24)}
+    _write(config, _minimal(chosen, [*credentials.values(), native]))
     typer.echo(f"wrote {config}", err=True)
     for vendor in chosen:
         for variable in _variables(vendor):
             typer.echo(f"set {variable} first", err=True)
         for call in curls(vendor, credentials.get(vendor.name, {})):
             typer.echo(call)
+    typer.echo(curl(_native_call(chosen[0].name, native["token"])))
 
 
 def _chosen(names: Sequence[str]) -> list[Vendor]:
@@ -114,16 +118,22 @@ def _credential(dialect: str, model: type[BaseModel]) -> dict[str, str]:
     }
 
 
+def _where(vendor: Vendor) -> Mapping[str, str]:
+    """Where a connector finds the vendor's sandbox."""
+    return vendor.sandboxed(f"{SANDBOX}/{vendor.name}")
+
+
 def _settings_of(vendor: Vendor) -> list[str]:
     """What a connector can't do without: the required settings, and where the vendor's model
     asks for one more (an id that only some of its APIs need), that one."""
-    model = vendor.connector_settings
-    needed = _required(model, ("vendor", "base_url"))
-    own = [name for name in model.model_fields if name not in ConnectorSettings.model_fields]
+    model, where = vendor.connector_settings, _where(vendor)
+    needed = _required(model, ("vendor", *where))
+    known = {*ConnectorSettings.model_fields, *where}
+    own = [name for name in model.model_fields if name not in known]
     for more in ([], *([name] for name in own if name not in needed)):
         given = dict.fromkeys([*needed, *more], "1")
         try:
-            model.model_validate({"vendor": vendor.name, "base_url": SANDBOX, **given})
+            model.model_validate({"vendor": vendor.name, **where, **given})
         except ValidationError:
             continue
         return [*needed, *more]
@@ -142,20 +152,24 @@ def _minimal(chosen: Sequence[Vendor], credentials: Sequence[dict[str, str]]) ->
     connectors = {
         vendor.name: {
             "vendor": vendor.name,
-            "base_url": f"{SANDBOX}/{vendor.name}",
+            **_where(vendor),
             **{name: f"${{env:{_variable(vendor, name)}}}" for name in _settings_of(vendor)},
         }
         for vendor in chosen
     }
     names = list(connectors)
     authority = {credential["dialect"]: credential["dialect"] for credential in credentials}
-    document = {
+    authority[NATIVE.name] = names[0]
+    document: dict[str, object] = {
         "log": {"url": "sqlite:data/leadwire.db"},
         "store": {"url": "sqlite:data/leadwire.db"},
         "tenants": {TENANT: {"credentials": list(credentials)}},
         "connectors": connectors,
         "routes": [{"name": "everything", "connectors": names, "authority": authority}],
     }
+    if any(vendor.guarded for vendor in chosen):
+        # The sandbox is no public address.
+        document["egress"] = {"allow": ["127.0.0.1/32"]}
     text: str = yaml.safe_dump(document, sort_keys=False, width=100)
     return text
 
@@ -173,6 +187,25 @@ def curls(vendor: Vendor, credential: Mapping[str, str]) -> list[str]:
         return []
     settings = vendor.credential_settings.model_validate(credential)
     return [curl(sample.keyed(settings)) for sample in vendor.samples]
+
+
+def _native_call(system: str, token: str) -> SampleCall:
+    body = {
+        "lead": {"ids": [{"system": system, "id": "42"}]},
+        "changes": {"status": "contacted", "note": "Call again next week"},
+    }
+    return SampleCall(
+        method="POST",
+        path=NATIVE_PATH,
+        query=(),
+        headers=(
+            ("Authorization", f"Bearer {token}"),
+            ("Content-Type", "application/json"),
+            ("Prefer", "wait=10"),
+        ),
+        body=json.dumps(body).encode(),
+        note=f"The native API: a stage and a note, for the lead that {system} calls 42",
+    )
 
 
 def curl(sample: SampleCall) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from connectors.sandbox.host import ADMIN, Running, SandboxHost, load
 from connectors.vendor import SampleCall, Vendor
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
-from gateway.commands.narration import Told, narrate
+from gateway.commands.narration import WIDE, Told, narrate
 from gateway.dialect import Call, Caller, Dialect, Parsed
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
@@ -44,7 +45,7 @@ TENANT = {"region": "AU", "timezone": "Australia/Melbourne"}
 KEYS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "noojee": {
         "inbound": {"api_key": "demo-inbound-key"},
-        # A template has the fields its owner gave it; these are where the other sample's go.
+        # A template has the fields its owner gave it; these are where the other samples' go.
         "outbound": {
             "api_key": "demo-outbound-key",
             "fields": {"status": "Stage", "notes": "Notes"},
@@ -53,6 +54,10 @@ KEYS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "pollybot": {
         "inbound": {"token": "sk-workspace_demo_inbound"},
         "outbound": {"token": "sk-workspace_demo_outbound", "api": "gen1"},
+    },
+    "dialnexa": {
+        "inbound": {"token": "demo:inbound-secret"},
+        "outbound": {"token": "demo:outbound-secret"},
     },
 }
 """Vendors that take part, with keys that open nothing."""
@@ -144,7 +149,8 @@ async def tell(stage: Stage) -> list[Told]:
     }
     linked = (await LINK.run(stage.operated, Asked(body=wish))).model_dump()["leads"][0]
     names = " = ".join(f"{one['system']}:{one['id']}" for one in linked["ids"])
-    sys.stdout.write(f"linked as one lead: {names}\n")
+    told_linked = textwrap.fill(f"linked as one lead: {names}", WIDE, subsequent_indent="  ")
+    sys.stdout.write(f"{told_linked}\n")
     stories = []
     for number, part in enumerate(stage.parts, 1):
         told = await _send(stage, part)

@@ -12,6 +12,7 @@ import uvloop
 
 from connectors.registry import VENDORS
 from connectors.sandbox.host import ADMIN, SandboxHost, load
+from connectors.vendor import Vendor
 from gateway.clock import SystemClock
 
 
@@ -32,43 +33,44 @@ def sandbox(
 ) -> None:
     """Serve fake vendor backends until interrupted: a prefix per vendor, state, faults on request
     and a record of every call."""
-    modules = _modules(vendors or [])
-    served = SandboxHost(
-        {name: load(module, faithful) for name, module in modules.items()}, SystemClock(), faithful
-    )
+    chosen = _chosen(vendors or [])
+    backends = {vendor.name: load(vendor.sandbox, faithful) for vendor in chosen}
+    served = SandboxHost(backends, SystemClock(), faithful)
     try:
-        uvloop.run(_serve(served, list(modules), host, port))
+        uvloop.run(_serve(served, chosen, host, port))
     except OSError as error:
         typer.echo(f"cannot listen on {host}:{port}: {error.strerror}", err=True)
         raise typer.Exit(1) from error
 
 
-def _modules(wanted: Sequence[str]) -> dict[str, str]:
-    """Vendor name to its sandbox module; none wanted means all. Usage error for an unknown one."""
-    known = {vendor.name: vendor.sandbox for vendor in VENDORS if vendor.sandbox}
+def _chosen(wanted: Sequence[str]) -> list[Vendor]:
+    """Vendors with a sandbox; none wanted means all. Usage error for an unknown one."""
+    known = {vendor.name: vendor for vendor in VENDORS if vendor.sandbox}
     unknown = [name for name in wanted if name not in known]
     if unknown:
         names = ", ".join(known)
         raise typer.BadParameter(f"{', '.join(unknown)}: there is {names}", param_hint="VENDOR")
-    return {name: known[name] for name in wanted} if wanted else known
+    return [known[name] for name in wanted or known]
 
 
-async def _serve(served: SandboxHost, names: Sequence[str], host: str, port: int) -> None:
+async def _serve(served: SandboxHost, vendors: Sequence[Vendor], host: str, port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     running = await served.serve(host, port)
-    for line in _greeting(running.url, names):
+    for line in _greeting(running.url, vendors):
         typer.echo(line)
     await stop.wait()
     await running.close()
 
 
-def _greeting(url: str, names: Sequence[str]) -> list[str]:
-    """Where each backend is, and where it is steered."""
+def _greeting(url: str, vendors: Sequence[Vendor]) -> list[str]:
+    """Where a connector finds each backend, and where it is steered."""
     lines = []
-    for name in names:
-        lines.append(f"{name}: base_url {url}/{name}")
+    for vendor in vendors:
+        name = vendor.name
+        where = vendor.sandboxed(f"{url}/{name}")
+        lines += [f"{name}: {setting} {value}" for setting, value in where.items()]
         lines += [f"  {url}{ADMIN}/{name}/{what}" for what in ("leads", "calls", "faults")]
     return lines

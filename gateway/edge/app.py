@@ -11,7 +11,17 @@ from aiohttp import web
 
 from gateway import lines
 from gateway.clock import Clock
-from gateway.dialect import Answer, Call, Dialect, Malformed, MethodNotAllowed, Route, TooLarge
+from gateway.dialect import (
+    Answer,
+    AskedDialect,
+    Call,
+    Dialect,
+    Malformed,
+    MethodNotAllowed,
+    Route,
+    TooLarge,
+)
+from gateway.edge.asking import Asking
 from gateway.edge.claiming import Claiming
 from gateway.edge.intake import Intake
 from gateway.edge.reply import Reply
@@ -30,6 +40,7 @@ class Door:
         self,
         dialects: Iterable[Dialect],
         intake: Intake,
+        asking: Asking,
         claiming: Claiming,
         settings: ServerSettings,
         clock: Clock,
@@ -37,7 +48,7 @@ class Door:
     ) -> None:
         """`application` makes the server's application."""
         self._dialects = tuple(dialects)
-        self._intake, self._claiming = intake, claiming
+        self._intake, self._asking, self._claiming = intake, asking, claiming
         self._settings, self._clock, self._metrics = settings, clock, metrics
         self.draining = False
         """Whether connections are asked to close after their answer."""
@@ -63,7 +74,10 @@ class Door:
             began = self._clock.monotonic()
             call = _call(request, operation)
             try:
-                reply = await self._reply(dialect, call, request, began)
+                if route.asks:
+                    reply = await self._told(dialect, call)
+                else:
+                    reply = await self._reply(dialect, call, request, began)
             except Exception as error:  # noqa: BLE001 - a fault of ours is no page of the server's
                 reply = self._intake.busy(dialect, call)
                 _tell_fault(name, operation, error)
@@ -96,6 +110,14 @@ class Door:
         finally:
             if turns is not None:
                 turns.give_back()
+
+    async def _told(self, dialect: Dialect, call: Call) -> Reply:
+        admitted = self._intake.admit(dialect, call)
+        if isinstance(admitted, Reply):
+            return admitted
+        if not isinstance(dialect, AskedDialect):
+            raise TypeError(f"{dialect.name} has a route that asks, and no answers")
+        return await self._asking.reply(dialect, call, admitted[0])
 
     async def _body(self, request: web.Request) -> bytes | TooLarge | Malformed:
         limit = self._settings.max_body

@@ -35,6 +35,7 @@ class Credentials:
     ) -> None:
         """Credentials of dialects that are not served are passed over."""
         self._known: dict[tuple[str, bytes], Registered] = {}
+        shared = set()
         for tenant, settings in tenants.items():
             for number, credential in enumerate(settings.credentials):
                 dialect = dialects.get(credential.dialect)
@@ -47,7 +48,13 @@ class Credentials:
                 quotas, turns = _quotas(dialect, credential), _turns(credential)
                 registered = Registered(caller, credential, quotas, turns, name)
                 for secret in dialect.secrets_of(credential):
-                    self._known[credential.dialect, _digest(secret)] = registered
+                    place = credential.dialect, _digest(secret)
+                    first = self._known.setdefault(place, registered)
+                    if first.caller.tenant != tenant:
+                        shared.add(place)
+        # A part of a key that two tenants share says nothing about who calls.
+        for place in shared:
+            del self._known[place]
 
     def find(self, dialect: Dialect, call: Call) -> Registered | bool:
         """The credential a call carries; else whether it carried any."""

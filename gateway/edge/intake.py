@@ -187,7 +187,7 @@ class Intake:
     def _claim(self, visit: Visit, body: bytes, built: Built) -> Claim | None:
         """The call's claim on its events; None for a call that neither waits nor has a key."""
         call, registered = visit.call, visit.registered
-        given = call.headers.get("idempotency-key", "").strip(_QUOTED) or visit.parsed.key
+        given = _key(call) or visit.parsed.key
         if given is None and not built.waits and not registered.settings.dedupe_window:
             return None
         told = _digest(call, body, registered.name)
@@ -252,6 +252,13 @@ _REASONS = {
 
 def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
     return Answer(answer.status, answer.body, answer.headers + headers, answer.content_type)
+
+
+def _key(call: Call) -> str:
+    """The header `Idempotency-Key`, quoted or bare. Bytes of it that are no UTF-8 are spelt out:
+    as they are they could not be stored."""
+    given = call.headers.get("idempotency-key", "").strip(_QUOTED)
+    return given if given.isascii() else given.encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(call: Call, body: bytes, credential: str) -> str:

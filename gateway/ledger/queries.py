@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -10,6 +11,7 @@ from gateway.eventlog.port import Record
 from gateway.model.codec import read_outcome
 from gateway.model.outcome import Outcome
 from gateway.store import ledger, parked
+from gateway.store.ledger import Tally
 from gateway.store.port import Store
 from gateway.store.settling import ParkedRow
 
@@ -40,6 +42,28 @@ class DeliveryRecord:
     """One per round, oldest first."""
     parked: ParkedRow | None
     """Where it waits in the store, if it does."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is yet to be sent again. A held lead's dead letter has its verdict, and stays
+        parked only to hold back the others."""
+        return self.parked is not None and self.parked.state != "held"
+
+    @property
+    def state(self) -> str:
+        """`pending` (on its way), `waiting`, or the kind of the newest verdict."""
+        if self.waiting:
+            return "waiting"
+        return self.outcomes[-1].kind if self.outcomes else "pending"
+
+    @property
+    def attempts(self) -> int:
+        """Counted tries, of every round."""
+        counted = sum(
+            max((each.number for each in outcome.attempts), default=0) for outcome in self.outcomes
+        )
+        progress = orjson.loads(self.parked.progress) if self.waiting and self.parked else None
+        return counted + (int(progress[0]) if progress else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +107,25 @@ async def timeline(store: Store, tenant: str, lead: str, most: int = 50) -> list
     rows = await store.run(lambda: ledger.of_lead(tenant, lead, most))
     stories = [await story(store, row[0]) for row in rows]
     return [told for told in stories if told is not None]
+
+
+CHUNK = 500
+MOST_COUNTED = 50_000
+
+
+async def tally(store: Store, tenant: str, dialect: str, since: float) -> Tally:
+    """What authorities did with a tenant's updates of a dialect, `settled` since a time (unix
+    seconds). Looks at the newest 50,000 updates of all tenants, a chunk at a time. Raises
+    DatabaseUnavailable."""
+    total, below = Tally(), "~"
+    for _ in range(MOST_COUNTED // CHUNK):
+        count = partial(ledger.tally, tenant, dialect, since, below, CHUNK)
+        found, lowest = await store.run(count)
+        total = total.plus(found)
+        if lowest is None:
+            break
+        below = lowest
+    return total
 
 
 async def unsettled(store: Store, tenant: str, lead: str) -> int:

@@ -160,8 +160,6 @@ class ConnectorSettings(Section):
 
     vendor: str
     """Which vendor's API it speaks."""
-    base_url: BaseUrl
-    """Scheme, host and optional prefix; the vendor's own path is appended."""
     system: str | None = None
     """Whose ids it speaks; default its name."""
     mode: Literal["live", "shadow"] = "live"
@@ -190,6 +188,13 @@ class ConnectorSettings(Section):
     """What becomes of an update whose lead has no id at this vendor."""
     unmapped: Literal["send", "drop"] | None = None
     """Attributes without a `fields` entry; default per vendor."""
+
+
+class BackendSettings(ConnectorSettings):
+    """A connector to an API whose paths are the vendor's and whose address is the operator's."""
+
+    base_url: BaseUrl
+    """Scheme, host and optional prefix; the vendor's own path is appended."""
 
 
 class RouteSettings(Section):

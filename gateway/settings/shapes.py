@@ -74,6 +74,8 @@ _CHECKED = {
     "_timezone": "time zone",
     "_network": "CIDR range",
     "_base_url": "URL",
+    "_whole_url": "URL",
+    "_payload": "name of a payload",
     "_start": "`beginning`, `end` or a time",
     "condition": "CEL condition",
 }

@@ -15,6 +15,14 @@ from gateway.settings.shapes import model_at
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class Named(Protocol):
+    """Something with a name."""
+
+    @property
+    def name(self) -> str:
+        """By which the file means it."""
+
+
 class VendorSettings(Protocol):
     """What a vendor brings to the configuration."""
 
@@ -29,6 +37,10 @@ class VendorSettings(Protocol):
     @property
     def connector_settings(self) -> type[ConnectorSettings] | None:
         """Settings of a connector to it; None where it only calls."""
+
+    @property
+    def payloads(self) -> Sequence[Named]:
+        """Forms of an update that a connector may be told to post."""
 
 
 def validate(document: Document, vendors: Sequence[VendorSettings]) -> Settings | None:
@@ -45,8 +57,9 @@ def _connectors(document: Document, raw: Tree, vendors: Sequence[VendorSettings]
     if not isinstance(raw, dict):
         return raw
     models = {v.name: v.connector_settings for v in vendors if v.connector_settings is not None}
+    context = {"payloads": {payload.name for vendor in vendors for payload in vendor.payloads}}
     valid = {
-        name: _by_word(document, ("connectors", name), value, "vendor", models)
+        name: _by_word(document, ("connectors", name), value, "vendor", models, context)
         for name, value in raw.items()
     }
     return {name: value for name, value in valid.items() if value is not None}
@@ -80,9 +93,15 @@ def _credentials(
 
 
 def _by_word(
-    document: Document, path: Path, raw: Tree, word: str, models: Mapping[str, type[Model]]
+    document: Document,
+    path: Path,
+    raw: Tree,
+    word: str,
+    models: Mapping[str, type[Model]],
+    context: Mapping[str, object] | None = None,
 ) -> Model | None:
-    """Validate a group by the model that one of its words picks."""
+    """Validate a group by the model that one of its words picks; `context` is what texts are
+    checked against that no model knows."""
     if not isinstance(raw, dict):
         document.complain(path, _TEXTS["model_type"])
         return None
@@ -94,14 +113,18 @@ def _by_word(
         text = f"there is no {word} {picked!r}{nearest(str(picked), models)}"
         document.complain((*path, word), text)
         return None
-    return _validated(document, path, models[picked], raw)
+    return _validated(document, path, models[picked], raw, context)
 
 
 def _validated(
-    document: Document, path: Path, model: type[Model], raw: Mapping[str, Any]
+    document: Document,
+    path: Path,
+    model: type[Model],
+    raw: Mapping[str, Any],
+    context: Mapping[str, object] | None = None,
 ) -> Model | None:
     try:
-        return model.model_validate(dict(raw))
+        return model.model_validate(dict(raw), context=context)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
             where = _where(raw, detail["loc"])

@@ -8,7 +8,10 @@ from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
 from gateway.settings.checks import Finding
-from gateway.settings.model import Settings, TlsSettings
+from gateway.settings.model import ConnectorSettings, Settings, TlsSettings
+from gateway.settings.shapes import type_text
+
+_IN_CLEAR = "plain http off loopback: keys and people's data go over the wire in the clear"
 
 
 def is_loopback(host: str) -> bool:
@@ -27,14 +30,21 @@ def warnings(settings: Settings) -> Iterator[Finding]:
         text = "without admin.token the admin API refuses every call that comes in off loopback"
         yield ("admin", "host"), text
     for name, connector in settings.connectors.items():
-        url = urlsplit(connector.base_url)
-        if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            text = "plain http off loopback: keys and people's data go over the wire in the clear"
-            yield ("connectors", name, "base_url"), text
+        for setting, text in _urls(connector):
+            url = urlsplit(text)
+            if url.scheme == "http" and not is_loopback(url.hostname or ""):
+                yield ("connectors", name, setting), _IN_CLEAR
         if all(name not in route.connectors for route in settings.routes):
             yield ("connectors", name), "no route names it, so it gets nothing"
     yield from _tenants(settings)
     yield from _files(settings)
+
+
+def _urls(connector: ConnectorSettings) -> Iterator[tuple[str, str]]:
+    for name, field in type(connector).model_fields.items():
+        value = getattr(connector, name)
+        if value and type_text(field.annotation, tuple(field.metadata)) == "URL":
+            yield name, value
 
 
 def _tenants(settings: Settings) -> Iterator[Finding]:

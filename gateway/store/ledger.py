@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.database.port import InsertMany, Operation, Query, Row
 from gateway.model.ids import first_id_at
@@ -77,6 +78,54 @@ def of_lead(tenant: str, lead: str, most: int) -> Operation[list[Row]]:
     )
     place = 8  # a lead has one partition, in which positions only grow, whatever clocks say
     return sorted(rows, key=lambda row: int(row[place]))
+
+
+class Tally(NamedTuple):
+    """Updates that somebody answers for, counted."""
+
+    pending: int = 0
+    """Without their authority's verdict."""
+    oldest: float | None = None
+    """When the oldest of those was accepted, unix seconds."""
+    settled: int = 0
+    """With one of late."""
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        times = [time for time in (self.oldest, other.oldest) if time is not None]
+        return Tally(
+            self.pending + other.pending,
+            min(times, default=None),
+            self.settled + other.settled,
+        )
+
+
+def tally(
+    tenant: str, dialect: str, since: float, below: str, most: int
+) -> Operation[tuple[Tally, str | None]]:
+    """Count among the newest `most` updates with ids under `below` those of a tenant and a
+    dialect; `settled` are those with a verdict since a time. And the lowest id looked at, None
+    where there are no more."""
+    rows = yield Query(
+        "SELECT u.event_id, u.time, d.time, u.tenant, u.dialect, u.authority FROM"
+        " (SELECT event_id, tenant, dialect, authority, time FROM updates WHERE event_id < ?"
+        " ORDER BY event_id DESC LIMIT ?) AS u LEFT JOIN deliveries AS d"
+        " ON d.event_id = u.event_id AND d.connector = u.authority AND d.round = 1"
+        " ORDER BY u.event_id",
+        (below, most),
+    )
+    return _counted(rows, tenant, dialect, since), rows[0][0] if len(rows) == most else None
+
+
+def _counted(rows: Sequence[Row], tenant: str, dialect: str, since: float) -> Tally:
+    ours = [
+        (time, settled)
+        for _, time, settled, whose, spoken, authority in rows
+        if authority and whose == tenant and spoken == dialect
+    ]
+    waiting = [time for time, settled in ours if settled is None]
+    late = [settled for _, settled in ours if settled is not None and settled >= since]
+    return Tally(len(waiting), min(waiting, default=None), len(late))
 
 
 def unsettled(leads: Sequence[tuple[str, str]]) -> Operation[int]:

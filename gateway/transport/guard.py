@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, TypeAlias
 
+from gateway.transport.port import BLOCKED
+
 Address: TypeAlias = IPv4Address | IPv6Address
 AddressInfo: TypeAlias = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, Any]
 """One row of `socket.getaddrinfo`; its last column is the address to dial."""
@@ -29,7 +31,7 @@ class Blocked(OSError):
 
     def __init__(self, address: str) -> None:
         """Which address."""
-        super().__init__(f"blocked: {address} is not a public address")
+        super().__init__(f"{BLOCKED}{address} is not a public address")
 
 
 class Guard:

@@ -38,11 +38,22 @@ class HttpResponse(NamedTuple):
     """At most the client's bound; a longer one is cut."""
 
 
+BLOCKED = "blocked: "
+"""What the guard's word begins with, wherever in a reason it stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectFailed:
     """No connection: DNS, TCP, TLS, or refused by the guard."""
 
     reason: str
+
+    @property
+    def blocked(self) -> str:
+        """The guard's word, where it refused the address; empty where it did not. Dialling again
+        would meet the same guard."""
+        _, found, why = self.reason.partition(BLOCKED)
+        return found + why
 
 
 @dataclass(frozen=True, slots=True)

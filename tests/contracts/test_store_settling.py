@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -259,10 +259,14 @@ async def test_what_is_parked_is_shown(leased: Store) -> None:
         ("ld_1", "e4", "retry", 10.0, "{}", NOW, 2),
     ]
     assert await leased.run(lambda: parked.of_event("e8")) == [("polly", old)]
-    times = await asyncio.gather(
-        *(leased.run(lambda n=n: parked.oldest_time(n)) for n in ("polly", "nexa"))  # type: ignore[misc]  # bound at once
-    )
-    assert times == [NOW - 5, None]
+    taken = parked_row("ld_1", 5)._replace(state="pending")
+    await settle(leased, replace(SETTLEMENT, park=[taken]))
+    standing = [await leased.run(partial(parked.standing, name)) for name in ("polly", "nexa")]
+    assert standing == [(NOW - 5, 1), (None, 0)]
+    newest = [
+        await leased.run(partial(parked.newest_pending, "polly", lead)) for lead in ("ld_1", "ld_2")
+    ]
+    assert newest == [5, -1]
 
 
 async def test_retention_waits_for_the_slowest(leased: Store) -> None:

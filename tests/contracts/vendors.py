@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -22,6 +23,7 @@ from connectors.delivery.connector import (
     Conversation,
     Delivery,
     NeedsHuman,
+    Pending,
     Refused,
     Verdict,
 )
@@ -46,7 +48,7 @@ from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate, Origin, lead_key
 from gateway.model.json import JsonObject
 from gateway.model.outcome import Kind, Outcome
-from gateway.settings.model import CredentialSettings, TenantSettings
+from gateway.settings.model import ConnectorSettings, CredentialSettings, TenantSettings
 from gateway.transport.port import ConnectFailed, HttpReply, HttpRequest, HttpResponse
 
 BASE_URL = "https://api.example.com/tenant-7"
@@ -55,6 +57,8 @@ INBOUND, OUTBOUND = "sk-workspace_inbound-S3CRET", "sk-workspace_outbound-S3CRET
 TENANT = TenantSettings(region="AU", timezone="Australia/Melbourne")
 EVENT_ID = "0192d000-0000-7000-8000-000000000001"
 NOW = 1_767_225_600.0
+LONGEST_WAIT = 5
+"""Conversations in which a fake backend says what became of an update."""
 QUOTA = QuotaState(limit=10, remaining=0, used=10, reset_at=NOW + 2.5, per=5.0)
 
 Keyed: TypeAlias = Callable[[SampleCall, str | None], SampleCall]
@@ -71,16 +75,55 @@ class Said:
     """Why our own answer is another one; empty where it is the same."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A vendor under test; one with two APIs is two subjects."""
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """A vendor under test as one that is delivered to; one with two APIs is described twice."""
 
     name: str
     vendor: Vendor
+    connector: Mapping[str, Any]
+    """What a connector needs beside `vendor`, its address and `system`."""
+    seed: JsonObject
+    """The deliveries' lead, in a state in which all of them are applied."""
+    errors: tuple[Said, ...]
+    """Every answer of the vendor's table, about that lead."""
+    given: tuple[Delivery, ...] = ()
+    """What is delivered, where no recorded calls say it."""
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """Updates of one lead."""
+        return self.given
+
+    @property
+    def folder(self) -> Path:
+        """The slice."""
+        package = import_module(self.vendor.sandbox.rpartition(".")[0])
+        return Path(inspect.getfile(package)).parent
+
+    def configured(self) -> ConnectorSettings:
+        """The settings of a connector that speaks the callers' ids."""
+        own = {"vendor": self.vendor.name, "system": SYSTEM, **self.vendor.sandboxed(BASE_URL)}
+        return self.vendor.connector_settings.model_validate({**own, **self.connector})
+
+    def connect(self) -> Connector:
+        """A connector with those settings."""
+        return self.vendor.connect("there", self.configured(), {"default": TENANT})
+
+    def backend(self, *leads: JsonObject) -> Backend:
+        """A fake backend with these leads."""
+        made = load(self.vendor.sandbox, faithful=False)
+        for lead in leads:
+            made.seed(lead)
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject(Delivered):
+    """A vendor under test that is spoken to us as well; its connectors' secrets are OUTBOUND."""
+
     credential: Mapping[str, Any]
     """What an inbound key needs beside `dialect` and `system`; its secrets are INBOUND."""
-    connector: Mapping[str, Any]
-    """What a connector needs beside `vendor`, `base_url` and `system`; secrets are OUTBOUND."""
     samples: tuple[SampleCall, ...]
     """Recorded calls, each of a lead of its own or of the same one."""
     keyed: Keyed
@@ -95,10 +138,8 @@ class Subject:
     over_quota: Said
     says_when: bool
     """Whether busy and over quota carry a Retry-After."""
-    seed: JsonObject
-    """The samples' lead, in a state in which all of them are applied."""
-    errors: tuple[Said, ...]
-    """Every answer of the vendor's table, about the samples' lead."""
+    success: Callable[[Answer], bool] = lambda answer: answer.status < 300
+    """Whether an answer says that the update was applied."""
     spelt: Mapping[str, str] | None = None
     """Canonical fields whose names a connector spells in its own way."""
     fine: frozenset[Ending] = frozenset(
@@ -118,9 +159,9 @@ class Subject:
         return self.vendor.dialect
 
     @property
-    def folder(self) -> Path:
-        """The slice."""
-        return Path(inspect.getfile(self.vendor.connect)).parent
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """What the recorded calls become."""
+        return tuple(map(self.delivery, self.samples))
 
     def key(self, **settings: Any) -> CredentialSettings:
         """The settings of an inbound key."""
@@ -133,24 +174,15 @@ class Subject:
         """Who calls with that key."""
         return Caller("default", SYSTEM, TENANT.region, TENANT.timezone, self.key())
 
-    def connect(self) -> Connector:
-        """A connector that speaks the callers' ids."""
-        own = {"vendor": self.vendor.name, "base_url": BASE_URL, "system": SYSTEM}
-        settings = self.vendor.connector_settings.model_validate({**own, **self.connector})
-        return self.vendor.connect("there", settings, {"default": TENANT})
-
-    def backend(self, *leads: JsonObject) -> Backend:
-        """A fake backend with these leads."""
-        made = load(self.vendor.sandbox, faithful=False)
-        for lead in leads:
-            made.seed(lead)
-        return made
-
-    def asked(self, sample: SampleCall) -> RequestedUpdate:
-        """What a recorded call asks; it must be a good one."""
+    def parsed(self, sample: SampleCall) -> Parsed:
+        """A recorded call, read; it must be a good one."""
         parsed = self.dialect.parse(call_of(self.dialect, sample), sample.body, self.caller())
         assert isinstance(parsed, Parsed), parsed
-        (update,) = parsed.updates
+        return parsed
+
+    def asked(self, sample: SampleCall) -> RequestedUpdate:
+        """What it asks: one update."""
+        (update,) = self.parsed(sample).updates
         return update
 
     def delivery(self, sample: SampleCall) -> Delivery:
@@ -223,6 +255,19 @@ def held(conversation: Conversation, reply: Callable[[HttpRequest], HttpReply]) 
         return sent, end.value
 
 
+def concluded(subject: Delivered, delivery: Delivery, backend: Backend) -> Held:
+    """Hold conversations with a fake backend until it has said what became of a delivery."""
+    sent: list[HttpRequest] = []
+    for _ in range(LONGEST_WAIT):
+        talk = subject.connect().converse([delivery])
+        asked, (verdict,) = held(talk, lambda request: asked_of(backend, request))
+        sent += asked
+        if not isinstance(verdict, Pending):
+            return sent, (verdict,)
+        delivery = delivery._replace(pending=verdict.token)
+    raise AssertionError("it never ends")
+
+
 def refusing(_: HttpRequest) -> HttpReply:
     """Nobody is there."""
     return ConnectFailed("refused")
@@ -257,10 +302,44 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
     """Every secret in settings, however deep."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            yield value.get_secret_value()
-        elif isinstance(value, BaseModel):
-            yield from secrets_of(value)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, SecretStr):
+                yield one.get_secret_value()
+            elif isinstance(one, BaseModel):
+                yield from secrets_of(one)
+
+
+# --- bodies ---------------------------------------------------------------------------------
+
+HOLE = "@hole@"
+OTHER_MEMBERS = ("metadata", "customFields", "other")
+
+
+def holed(value: Any) -> Iterator[Any]:
+    """A body with a hole in it: in place of it all, of any value in it, or as one more member."""
+    yield HOLE
+    if isinstance(value, dict):
+        for name, held_there in {**dict.fromkeys(OTHER_MEMBERS), **value}.items():
+            for inner in holed(held_there):
+                yield {**value, name: inner}
+    elif isinstance(value, list):
+        for place, held_there in enumerate(value):
+            for inner in holed(held_there):
+                yield [*value[:place], inner, *value[place + 1 :]]
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The names of all members of a body, however deep."""
+    if isinstance(value, dict):
+        yield from value
+    for held_there in value.values() if isinstance(value, dict) else value:
+        if isinstance(held_there, dict | list):
+            yield from names_in(held_there)
+
+
+def filled(body: Any, raw: bytes) -> bytes:
+    """The bytes of a body with this JSON in its hole."""
+    return orjson.dumps(body).replace(orjson.dumps(HOLE), raw)
 
 
 # --- answers --------------------------------------------------------------------------------
@@ -290,7 +369,7 @@ def refused(subject: Subject, refusal: Refusal, sample: SampleCall | None = None
 def told(subject: Subject, sample: SampleCall, outcome: Outcome) -> Answer:
     """The answer to a caller whose update ended so."""
     dialect = subject.dialect
-    parsed = Parsed((subject.asked(sample),))
+    parsed = subject.parsed(sample)
     leads = [{"id": parsed.updates[0].lead.id}] if dialect.wants_lead else []
     settled = [Settled(EVENT_ID, outcome)]
     call = call_of(dialect, sample)

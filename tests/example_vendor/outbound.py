@@ -22,12 +22,12 @@ from connectors.delivery.connector import (
     Verdict,
 )
 from gateway.model.codes import Code
-from gateway.settings.model import ConnectorSettings, TenantSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
 from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply, HttpRequest
 from tests.example_vendor import mapping, wire
 
 
-class AcmeSettings(ConnectorSettings):
+class AcmeSettings(BackendSettings):
     """A connector to Acme."""
 
     vendor: Literal["acme"] = "acme"
@@ -40,6 +40,7 @@ class AcmeConnector:
     """A configured client of Acme."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 10.0
     limits: tuple[Limit, ...] = (Limit(100, 60.0),)

@@ -21,6 +21,7 @@ PROMISED = {
     ("leadwire_oldest_unsettled_seconds", "Gauge", ("connector",)),
     ("leadwire_lanes", "Gauge", ("connector",)),
     ("leadwire_parked_leads", "Gauge", ("connector",)),
+    ("leadwire_pending_deliveries", "Gauge", ("connector",)),
     ("leadwire_breaker_open", "Gauge", ("connector",)),
     ("leadwire_throttle_wait_seconds", "Histogram", ("connector",)),
     ("leadwire_triggers_total", "Counter", ("trigger", "connector")),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import orjson
 
@@ -14,12 +13,11 @@ from gateway.edge.admin.asked import Asked, Parts, Refused, body_of, lead_id, te
 from gateway.ledger import queries
 from gateway.ledger.queries import DeliveryRecord, Story
 from gateway.model.event import LeadId
+from gateway.model.ids import young
 from gateway.model.outcome import Attempt, Outcome
 from gateway.store import leads, ledger
 from gateway.store.settling import ParkedRow
 
-YOUNG = 600.0
-"""Seconds in which an event id may be unknown only because the ledger is not there yet."""
 LOOKS, PAUSE = 10, 0.1
 SHOWN_UPDATES = 50
 
@@ -28,7 +26,7 @@ async def update(parts: Parts, asked: Asked) -> told.Update:
     """What became of an update. Raises Refused."""
     event_id = asked.path["id"]
     story = await queries.story(parts.store, event_id)
-    looks = LOOKS if _young(event_id, parts.clock.now()) else 0
+    looks = LOOKS if young(event_id, parts.clock.now()) else 0
     while story is None and looks:
         looks -= 1
         await parts.clock.sleep(PAUSE)
@@ -146,7 +144,7 @@ def attempts_of(progress: str) -> tuple[int, list[told.Try]]:
     stored = orjson.loads(progress)
     if not stored:
         return 0, []
-    counted, _, tries = stored
+    counted, _, tries, *_ = stored
     return counted, [
         told.Try(number=n, at=at, seconds=s, result=result, status=status, message=message)
         for n, at, s, result, status, message in tries
@@ -159,14 +157,11 @@ def due_of(state: str, due: float) -> str | None:
 
 
 def _delivery(record: DeliveryRecord) -> told.Delivery:
-    verdicts = [verdict(outcome) for outcome in record.outcomes]
-    waiting = None if record.parked is None else _waiting(record.parked)
-    settled = verdicts[-1].kind if verdicts else "pending"
-    # A held lead's dead letter has its verdict, and stays parked only to hold back the others.
-    held = waiting is not None and waiting.reason == "held"
-    state = settled if waiting is None or held else "waiting"
     return told.Delivery(
-        connector=record.connector, state=state, verdicts=verdicts, waiting=waiting
+        connector=record.connector,
+        state=record.state,
+        verdicts=[verdict(outcome) for outcome in record.outcomes],
+        waiting=None if record.parked is None else _waiting(record.parked),
     )
 
 
@@ -190,12 +185,3 @@ def _attempt(attempt: Attempt) -> told.Try:
         status=attempt.status,
         message=attempt.message,
     )
-
-
-def _young(event_id: str, now: float) -> bool:
-    """Whether a UUIDv7 was made in the last ten minutes (RFC 9562, section 5.7)."""
-    try:
-        made = UUID(event_id)
-    except ValueError:
-        return False
-    return made.version == 7 and now - (made.int >> 80) / 1000 < YOUNG

@@ -19,6 +19,10 @@ from connectors.delivery.redaction import BOUND, redacted
         ("+61 491 570 156 and (03) 8321-8199", "[phone] and ([phone]"),
         ("0491570156", "[phone]"),
         ("error 1042 at line 17", "error 1042 at line 17"),
+        ("blocked: 127.0.0.1 is inside", "blocked: 127.0.0.1 is inside"),
+        ("10.255.0.9:443", "10.255.0.9:443"),
+        ("61.491.570.156", "[phone]"),
+        ("10.0.0.1 491 570 156", "[phone]"),
         ("key s3cret is wrong, so is s3cret-and-more", "key *** is wrong, so is ***"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.delivery.connector import Limit
 from connectors.delivery.judgement import Policy
+from gateway.clock import rfc3339
 from gateway.eventlog.port import NewRecord, Topic
 from gateway.journal.port import JournalUnavailable
 from gateway.model.codec import read_outcome
@@ -24,7 +25,7 @@ from tests.connectors.delivery.engine import (
     worker_of,
 )
 from tests.connectors.delivery.fake_vendor import Answer, TestConnector, ok, says
-from tests.virtual import in_virtual_time
+from tests.virtual import EPOCH, in_virtual_time
 
 POISON = "poison"
 
@@ -44,6 +45,25 @@ async def test_leads_go_side_by_side_and_each_leads_updates_one_after_the_other(
         assert (made.vendor.most_under_way, made.vendor.clashes) == (4, 0)
         assert {f"e{i}": "applied" for i in range(12)} == await made.ends()
         assert (made.parked(), made.unsettled()) == ([], 0)
+
+
+@pytest.mark.parametrize(("most", "configured", "expected"), [(1, 4, 1), (3, 4, 3), (9, 4, 4)])
+def test_a_vendor_may_take_fewer_calls_at_once_than_are_configured(
+    most: int, configured: int, expected: int
+) -> None:
+    """The lower number holds."""
+
+    @in_virtual_time
+    async def scenario() -> None:
+        connector = TestConnector()
+        connector.most_in_flight = most
+        async with bench(ok) as made:
+            await made.append(*(update(f"e{i}", f"lead {i}") for i in range(12)))
+            async with made.running(plan(connector=connector, concurrency=configured)):
+                await passed(1.0)
+            assert (expected, 12) == (made.vendor.most_under_way, len(await made.ends()))
+
+    scenario()
 
 
 @in_virtual_time
@@ -103,6 +123,26 @@ async def test_a_throttled_connector_waits_as_long_as_it_was_told() -> None:
         throttled, applied = (0, Result.THROTTLED), (1, Result.APPLIED)
         assert {"e0": [throttled, applied], "e1": [throttled, applied]} == tries
         assert made.vendor.times == [0.0, 7.01, 9.02, 11.03, 11.04]
+
+
+@pytest.mark.parametrize("reads", [(), ("note",)])
+def test_a_conversation_is_told_when_its_attempt_begins(reads: tuple[str, ...]) -> None:
+    """Each attempt anew, after whatever held it back; the attempt written down has that time."""
+
+    @in_virtual_time
+    async def scenario() -> None:
+        connector = TestConnector(reads=reads)
+        async with bench(until(1.0, says(429, retry_after="90"))) as made:
+            await made.append(update("e0"))
+            async with made.running(plan(connector=connector)):
+                await passed(120.0)
+            [outcome] = await made.outcomes()
+        moments = [round(delivery.now - EPOCH, 3) for delivery in connector.seen]
+        assert moments == [0.0, 90.01]
+        written = [attempt.at for attempt in outcome.attempts]
+        assert written == [rfc3339(delivery.now) for delivery in connector.seen]
+
+    scenario()
 
 
 @in_virtual_time

@@ -385,4 +385,4 @@ def test_the_token_is_masked_when_settings_are_shown() -> None:
 def test_another_vendors_settings_are_a_programming_error() -> None:
     """The registry pairs them."""
     with pytest.raises(TypeError):
-        VENDOR.connect("x", ConnectorSettings(vendor="x", base_url="https://x.example.com"), {})
+        VENDOR.connect("x", ConnectorSettings(vendor="x"), {})

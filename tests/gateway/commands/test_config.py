@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connectors.registry import VENDORS
 from gateway import cli
 from gateway.cli import main
-from gateway.commands.configured import configured
+from gateway.commands.configured import KNOWN, configured
 from gateway.settings import json_schema, reference
 
+SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
 FILE = """\
 tenants:
   default:
@@ -121,9 +121,9 @@ def test_shards_share_no_documented_limit(file: Path, capsys: pytest.CaptureFixt
 def test_schema_and_reference_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the registered vendors."""
     assert run("schema") == 0
-    assert json.loads(capsys.readouterr().out) == json_schema(VENDORS)
+    assert json.loads(capsys.readouterr().out) == json_schema(KNOWN)
     assert run("reference") == 0
-    assert capsys.readouterr().out == reference(VENDORS)
+    assert capsys.readouterr().out == reference(KNOWN)
 
 
 def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
@@ -136,19 +136,30 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     assert err == (
         f"wrote {path}\n"
         "set NOOJEE_API_KEY first\n"
+        "set LEADSQUARED_ACCESS_KEY first\n"
+        "set LEADSQUARED_SECRET_KEY first\n"
         "set POLLYBOT_TOKEN first\n"
         "set POLLYBOT_CHATBOT_ID first\n"
+        "set DIALNEXA_TOKEN first\n"
+        "set WEBHOOK_SECRET first\n"
     )
-    for variable in ("NOOJEE_API_KEY", "POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID"):
+    keys = ("NOOJEE_API_KEY", "LEADSQUARED_ACCESS_KEY", "LEADSQUARED_SECRET_KEY")
+    tokens = ("POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID", "DIALNEXA_TOKEN")
+    for variable in (*keys, *tokens):
         monkeypatch.setenv(variable, "theirs")
+    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
     settings = configured(path)
-    assert list(settings.connectors) == ["noojee", "pollybot"]
+    assert list(settings.connectors) == ["noojee", "leadsquared", "pollybot", "dialnexa", "webhook"]
+    assert settings.egress.allow == ["127.0.0.1/32"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
-    assert out.count("curl -X ") == 2
+    assert out.count("curl -X ") == 6
     assert f"apiKey={raw[0]['api_key']}" in out
-    assert f"'Authorization: Bearer {raw[1]['token']}'" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 2
+    assert f"'Authorization: Bearer {raw[2]['token']}'" in out
+    assert f"x-api-key: {raw[1]['x_api_key']}" in out
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 6
+    assert (raw[-1]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
+    assert f"'Authorization: Bearer {raw[-1]['token']}'" in out
 
 
 def test_init_takes_the_vendors_that_are_named(

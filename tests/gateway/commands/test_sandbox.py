@@ -30,9 +30,12 @@ class Toy:
 
 def backend(faithful): return Toy(faithful)
 
+def at(setting):
+    return lambda url: {setting: url}
+
 VENDORS = (
-    SimpleNamespace(name="one", sandbox="toys"),
-    SimpleNamespace(name="two", sandbox="toys"),
+    SimpleNamespace(name="one", sandbox="toys", sandboxed=at("base_url")),
+    SimpleNamespace(name="two", sandbox="toys", sandboxed=at("url")),
     SimpleNamespace(name="deaf", sandbox=""),
 )
 """
@@ -69,7 +72,7 @@ def taken() -> Iterator[int]:
 async def test_it_prints_where_it_serves_and_ends_on_a_signal(
     command: list[str], number: signal.Signals
 ) -> None:
-    """Base URL and steering URLs of each vendor; exit 0."""
+    """The connector's setting and the steering URLs of each vendor; exit 0."""
     process = await asyncio.create_subprocess_exec(
         *command, "--port", "0", "--faithful", stdout=subprocess.PIPE
     )
@@ -93,7 +96,7 @@ async def test_it_prints_where_it_serves_and_ends_on_a_signal(
         f"  {url}/__sandbox__/one/leads",
         f"  {url}/__sandbox__/one/calls",
         f"  {url}/__sandbox__/one/faults",
-        f"two: base_url {url}/two",
+        f"two: url {url}/two",
         f"  {url}/__sandbox__/two/leads",
         f"  {url}/__sandbox__/two/calls",
         f"  {url}/__sandbox__/two/faults",

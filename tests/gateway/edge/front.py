@@ -11,6 +11,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.commands.configured import configured
 from gateway.dialect import Call
 from gateway.edge.app import Door
+from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials, Registered
@@ -121,7 +122,8 @@ def front(folder: Path, told: Document | None = None, clock: Clock | None = None
         clock,
         metrics,
     )
-    door = Door(spoken.values(), intake, claiming, settings.server, clock, metrics)
+    asking = Asking(intake, store, log, clock)
+    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
     return Front(intake, journal, waiting, board, claiming, door)
 
 

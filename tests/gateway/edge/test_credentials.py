@@ -80,3 +80,14 @@ def test_each_vendors_kind_of_quota() -> None:
     assert one.turns is not None
     assert len({id(quota) for quota in other.quotas.values()}) == 1
     assert set(other.quotas) == {route.operation for route in POLLYBOT.routes}
+
+
+def test_a_secret_that_two_tenants_share_opens_nothing() -> None:
+    """Nobody could say whose call it is; within one tenant the first credential has it."""
+    one, two = noojee("shared"), noojee("shared")
+    both = {**tenants(one, two), "other": TenantSettings(credentials=[noojee("shared")])}
+    assert Credentials(both, {"noojee": NOOJEE}).find(NOOJEE, by_query("shared")) is True
+    known = Credentials(tenants(one, two), {"noojee": NOOJEE})
+    found = known.find(NOOJEE, by_query("shared"))
+    assert isinstance(found, Registered)
+    assert found.settings is one

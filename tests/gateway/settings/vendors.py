@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.settings import SettingsError, load
-from gateway.settings.model import ConnectorSettings, CredentialSettings
+from gateway.settings.model import BackendSettings, ConnectorSettings, CredentialSettings
 
 
 class AcmeCredential(CredentialSettings):
@@ -19,7 +19,7 @@ class AcmeCredential(CredentialSettings):
     """Presented in a header."""
 
 
-class AcmeConnector(ConnectorSettings):
+class AcmeConnector(BackendSettings):
     """A connector to Acme."""
 
     key: SecretStr
@@ -28,7 +28,7 @@ class AcmeConnector(ConnectorSettings):
     """Which site."""
 
 
-class BellConnector(ConnectorSettings):
+class BellConnector(BackendSettings):
     """A connector to Bell, which only is delivered to."""
 
     style: str = "flat"
@@ -40,6 +40,7 @@ class FakeVendor:
     name: str
     credential_settings: type[CredentialSettings] | None
     connector_settings: type[ConnectorSettings]
+    payloads: tuple[()] = ()
 
 
 VENDORS = (
