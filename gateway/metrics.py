@@ -208,6 +208,9 @@ class Metrics(Collector):
         "Time until the log lets go of an update not settled",
         ("connector",),
     )
+    log_writable = Definition(
+        Gauge, "leadwire_log_writable", "1 while an update can be made durable"
+    )
     log_free_bytes = Definition(
         Gauge, "leadwire_log_free_bytes", "Disk space left for the embedded log"
     )

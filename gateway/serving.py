@@ -118,7 +118,9 @@ class Server:
     async def _open_admin(self) -> None:
         parts = wiring.operated(self._settings, self.storage, self._clock, self.links)
         waiting = None if self._door is None else self.front.waiting
-        served = wiring.admin(parts, self.metrics, waiting, lambda: self.ready)
+        health = wiring.health(self.storage, self._clock, lambda: self.ready)
+        self._run(health.watch())
+        served = wiring.admin(parts, self.metrics, waiting, health, lambda: self.ready)
         settings = self._settings.admin
         listener = Listener(served.application(), settings.host, settings.port, settings.tls)
         self._stack.push_async_callback(listener.close)
@@ -132,7 +134,7 @@ class Server:
                 await self.links.refresh()
                 self.board.read(await self.storage.store.run(connectors.all_rows))
             except DatabaseUnavailable as error:
-                lines.warning("store.unavailable", reason=str(error))
+                self.storage.condition.failed(str(error))
             await self._clock.sleep(BEAT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -32,6 +32,7 @@ from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
 from gateway.eventlog.sqlite import SqliteLog
+from gateway.journal.condition import Condition
 from gateway.journal.embedded import EmbeddedJournal
 from gateway.metrics import Metrics
 from gateway.routes import Routes
@@ -53,11 +54,15 @@ class Storage:
     log: SqliteLog
     store: Store
     journal: EmbeddedJournal
+    condition: Condition
 
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""
         await self.log.close()
         await self.database.close()
+        rescued = self.database.connection.rescued
+        if rescued is not None:
+            lines.error("storage.rescued", copy=rescued)
 
 
 async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> Storage:
@@ -74,8 +79,10 @@ async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> St
     except BaseException:
         await database.close()
         raise
+    condition = Condition(clock, metrics.log_writable())
     flushed = metrics.log_append_seconds().observe
-    return Storage(database, log, store, EmbeddedJournal(database, log, clock, flushed))
+    journal = EmbeddedJournal(database, log, clock, flushed, condition.failed)
+    return Storage(database, log, store, journal, condition)
 
 
 def process_name() -> str:
@@ -200,15 +207,23 @@ def operated(settings: Settings, storage: Storage, clock: Clock, links: Links) -
     return Parts(settings, storage.log, storage.store, clock, links)
 
 
+def health(storage: Storage, clock: Clock, going: Callable[[], bool]) -> Health:
+    """What says whether the process can do its work."""
+    return Health(storage.store, storage.condition, clock, going)
+
+
 def admin(
-    parts: Parts, metrics: Metrics, waiting: Waiting | None, going: Callable[[], bool]
+    parts: Parts,
+    metrics: Metrics,
+    waiting: Waiting | None,
+    health: Health,
+    going: Callable[[], bool],
 ) -> Admin:
     """The admin listener's parts; `waiting` where this process has the front door."""
 
     def counts() -> Mapping[str, int]:
         return {} if waiting is None else waiting.dialects
 
-    health = Health(parts.store, parts.clock, going)
     gauges = Gauges(parts, metrics, counts)
     return Admin(parts, metrics, health, gauges, going, openapi.document)
 

@@ -65,12 +65,12 @@ class Reporter:
         state, reason = state_of(self._subject.gate)
         self.notice()
         await self._measure(state)
-        now = self._ports.clock.now()
-        if (state, reason) == self._said and now - self._at < EVERY:
+        clock = self._ports.clock
+        if (state, reason) == self._said and clock.monotonic() - self._at < EVERY:
             return
-        name, details = self._plan.name, orjson.dumps(self._details()).decode()
+        name, details, now = self._plan.name, orjson.dumps(self._details()).decode(), clock.now()
         await self._ports.store.run(lambda: connectors.report(name, state, reason, details, now))
-        self._said, self._at = (state, reason), now
+        self._said, self._at = (state, reason), clock.monotonic()
 
     async def gone(self) -> None:
         """This process no longer runs the connector."""
@@ -111,6 +111,6 @@ class Reporter:
         oldest = subject.lanes.oldest
         waiting, pending = await self._ports.store.run(lambda: parked.standing(name))
         metrics.pending_deliveries(name).set(pending)
-        metrics.oldest_parked_seconds(name).set(0.0 if waiting is None else now - waiting)
+        metrics.oldest_parked_seconds(name).set(0.0 if waiting is None else max(0.0, now - waiting))
         times = [time for time in (oldest, waiting) if time is not None]
-        metrics.oldest_unsettled_seconds(name).set(now - min(times) if times else 0.0)
+        metrics.oldest_unsettled_seconds(name).set(max(0.0, now - min(times)) if times else 0.0)

@@ -304,10 +304,11 @@ class Worker:
             self._sooner.set()
 
     async def _load(self, lane: Lane) -> None:
-        clock = self._ports.clock
-        now = clock.now()
+        now, plan = self._ports.clock.now(), self.plan
         try:
-            loaded = await self._ports.store.run(lambda: load(self.plan.name, lane.lead, now))
+            loaded = await self._ports.store.run(
+                lambda: load(plan.name, lane.lead, now, plan.policy.longest)
+            )
         except DatabaseUnavailable:
             self.lanes.again(lane, self._now() + BEAT, self._now())
         else:

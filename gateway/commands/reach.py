@@ -17,8 +17,8 @@ import typer
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
 from gateway.commands.configured import configured
+from gateway.database.files import ForeignDatabase
 from gateway.database.port import DatabaseUnavailable
-from gateway.database.sqlite import ForeignDatabase
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
 from gateway.edge.admin.endpoints import EVENTS, EVENTS_QUERY, Endpoint, check_query

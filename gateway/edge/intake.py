@@ -78,7 +78,7 @@ class Intake:
         quota = found.quotas.get(call.operation)
         if quota is None:
             return found, None
-        taken = quota.take(self.clock.now())
+        taken = quota.take(self.clock.monotonic(), self.clock.now())
         if isinstance(taken, QuotaState):
             return found, taken
         return self._refuse(dialect, call, taken, taken.quota)

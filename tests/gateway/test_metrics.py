@@ -35,6 +35,7 @@ PROMISED = {
     ("leadwire_waiting_calls", "Gauge", ("dialect",)),
     ("leadwire_retention_margin_seconds", "Gauge", ("connector",)),
     ("leadwire_log_free_bytes", "Gauge", ()),
+    ("leadwire_log_writable", "Gauge", ()),
     ("leadwire_lease_held", "Gauge", ("connector",)),
     ("leadwire_build_info", "Gauge", ("version",)),
 }
@@ -80,6 +81,7 @@ def test_what_is_counted_is_read() -> None:
     metrics.request_seconds("noojee").observe(0.5)
     metrics.breaker_open("lsq").set(1)
     metrics.log_free_bytes().set(7)
+    metrics.log_writable().set(1)
     assert samples(metrics) == {
         "leadwire_requests_total{noojee,200}": 2.0,
         "leadwire_request_seconds_count{noojee}": 1.0,
@@ -89,6 +91,7 @@ def test_what_is_counted_is_read() -> None:
         "leadwire_log_append_seconds_count{}": 0.0,
         "leadwire_log_append_seconds_sum{}": 0.0,
         "leadwire_log_free_bytes{}": 7.0,
+        "leadwire_log_writable{}": 1.0,
     }
 
 
