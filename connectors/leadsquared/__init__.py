@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.leadsquared.inbound.credential import LeadSquaredCredential
 from connectors.leadsquared.inbound.dialect import LeadSquaredDialect
 from connectors.leadsquared.outbound.connector import connect
-from connectors.leadsquared.outbound.settings import LeadSquaredSettings
+from connectors.leadsquared.outbound.settings import LeadSquaredSettings, sandboxed
 from connectors.leadsquared.wire.attributes import API_KEY, BULK_PATH, UPDATE_PATH
 from connectors.vendor import SampleCall, Vendor
 
@@ -16,7 +16,7 @@ _JSON = ("Content-Type", "application/json")
 ASYNC_SAMPLE = SampleCall(
     method="POST",
     path=UPDATE_PATH,
-    query=(*_PAIR, ("leadId", "leadId"), ("postUpdatedLead", "postUpdatedLead")),
+    query=(*_PAIR, ("leadId", "leadId"), ("postUpdatedLead", "true")),
     headers=(_JSON, (API_KEY, "x-api-key")),
     body=b"""[
    {
@@ -29,9 +29,10 @@ ASYNC_SAMPLE = SampleCall(
    }
 ]""",
     keys={**_KEYS, "x-api-key": "x_api_key"},
-    note='LeadSquared, page "Update a Lead (Async)": a phone number and a city',
+    note='LeadSquared, page "Update a Lead (Async)": a phone number and a city; automations run',
 )
-"""The page's URL has the parameters' names in place of values; the lead's id is `leadId`."""
+"""The page's URL has the parameters' names in place of values: the lead's id is `leadId`. Its
+`postUpdatedLead` is said as the page tells to say it."""
 
 BULK_SAMPLE = SampleCall(
     method="POST",
@@ -98,6 +99,7 @@ VENDOR = Vendor(
     connect=connect,
     sandbox="connectors.leadsquared.sandbox",
     samples=(ASYNC_SAMPLE, BULK_SAMPLE),
+    sandboxed=sandboxed,
 )
 
 __all__ = ["VENDOR"]
