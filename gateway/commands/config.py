@@ -123,16 +123,27 @@ def _next(config: Path, chosen: Sequence[Vendor], people: Sequence[Sequence[Lead
         for setting in _settings_of(vendor):
             value = str(ROLES[vendor.name].outbound.get(setting, "any"))
             lines.append(f"export {_variable(vendor, setting)}={shlex.quote(value)}")
-    linked = [" ".join(f"{one.system}:{one.id}" for one in ids) for ids in people if len(ids) > 1]
-    if linked:
-        lines.append("# Whose ids are whose: an update that names one reaches all.")
-        lines += [f"leadwire leads link {ids}" for ids in linked]
+    if len(people[0]) > 1:
+        lines += [
+            "# Whose ids are whose: an update that names one reaches all.",
+            "cat > leads.csv <<'END'",
+            "lead,system,scope,id",
+            *(_row(number, lead) for number, ids in enumerate(people, 1) for lead in ids),
+            "END",
+            "leadwire leads import leads.csv",
+        ]
     return [
         *lines,
-        "# Fake backends that know the leads of these calls, and the server.",
-        "leadwire sandbox --samples &",
-        "leadwire serve &",
+        "# Fake backends that know these leads, and the server; each writes to a file.",
+        "leadwire sandbox --samples > sandbox.log &",
+        "leadwire serve 2> leadwire.log &",
     ]
+
+
+def _row(label: int, lead: LeadId) -> str:
+    """An id in the form of `leadwire leads import`."""
+    scope = ";".join(f"{name}={value}" for name, value in lead.scope)
+    return f"{label},{lead.system},{scope},{lead.id}"
 
 
 def _chosen(names: Sequence[str]) -> list[Vendor]:
