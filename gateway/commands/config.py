@@ -28,6 +28,7 @@ from gateway.settings.problems import nearest
 TENANT = "default"
 SANDBOX = "http://127.0.0.1:8090"
 GATEWAY = "http://127.0.0.1:8080"
+ADMIN = "http://127.0.0.1:8081"
 _HEAD = """\
 # Callers use the keys under `credentials`; what they post goes to the `connectors` that `routes`
 # name, and the authority's outcome answers them. For a vendor of your own, put its address in the
@@ -137,6 +138,7 @@ def _next(config: Path, chosen: Sequence[Vendor], people: Sequence[Sequence[Lead
         "# Fake backends that know these leads, and the server; each writes to a file.",
         "leadwire sandbox --samples > sandbox.log &",
         "leadwire serve 2> leadwire.log &",
+        f"curl -s --retry 9 --retry-connrefused --retry-delay 1 {ADMIN}/readyz",
     ]
 
 
