@@ -27,7 +27,6 @@ def application(commands: Sequence[str] = COMMANDS) -> typer.Typer:
         name="leadwire",
         help="Accept lead updates in any vendor's language and deliver them to every vendor.",
         no_args_is_help=True,
-        add_completion=False,
         # A crash must not print local variables: they hold keys and people's data.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,

@@ -16,7 +16,7 @@ _JSON = ("Content-Type", "application/json")
 ASYNC_SAMPLE = SampleCall(
     method="POST",
     path=UPDATE_PATH,
-    query=(*_PAIR, ("leadId", "leadId"), ("postUpdatedLead", "postUpdatedLead")),
+    query=(*_PAIR, ("leadId", "leadId"), ("postUpdatedLead", "true")),
     headers=(_JSON, (API_KEY, "x-api-key")),
     body=b"""[
    {
@@ -29,9 +29,10 @@ ASYNC_SAMPLE = SampleCall(
    }
 ]""",
     keys={**_KEYS, "x-api-key": "x_api_key"},
-    note='LeadSquared, page "Update a Lead (Async)": a phone number and a city',
+    note='LeadSquared, page "Update a Lead (Async)": a phone number and a city; automations run',
 )
-"""The page's URL has the parameters' names in place of values; the lead's id is `leadId`."""
+"""The page's URL has the parameters' names in place of values: the lead's id is `leadId`. Its
+`postUpdatedLead` is said as the page tells to say it."""
 
 BULK_SAMPLE = SampleCall(
     method="POST",

@@ -176,7 +176,7 @@ class Intake:
             self.views.translated(dialect, outcomes[i]) if i in outcomes else Accepted(i)
             for i in ids
         ]
-        leads = await self.views.of(dialect, events, results) if dialect.wants_lead else ()
+        leads = await self.views.of(dialect, events) if dialect.wants_lead else ()
         answer = dialect.answer(
             Answering(
                 visit.call,

@@ -46,7 +46,10 @@ async def lead(parts: Parts, asked: Asked) -> told.Lead:
     ids = await parts.store.run(lambda: leads.ids_of(tenant, key))
     stories = await queries.timeline(parts.store, tenant, key, most)
     if not ids and not stories:
-        raise Refused(404, f"no lead has the id {wanted.system}:{wanted.id}")
+        text = f"no lead has the id {wanted.system}:{wanted.id}"
+        scopes = await parts.store.run(lambda: leads.scopes_of(tenant, wanted))
+        known = " and ".join(scopes)
+        raise Refused(404, f"{text} with this scope; it has {known}" if known else text)
     return told.Lead(
         tenant=tenant,
         lead=key,
