@@ -120,7 +120,7 @@ async def run(folder: Path, *, keep: bool) -> bool:
     client = AiohttpClient(1)
     try:
         await server.start()
-        operated = wiring.operated(settings, server.storage, clock, server.links)
+        operated = wiring.operated(settings, server.storage, clock, server.links, server.explaining)
         stage = Stage(parts, host, sandbox, server, operated, client, clock)
         stories = await tell(stage)
         write(file, document(parts, sandbox.url, server.port, server.admin_port))

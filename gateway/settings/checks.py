@@ -157,6 +157,7 @@ def _routes(settings: Settings, dialects: Sequence[str]) -> Iterator[Finding]:
                 known = nearest(name, settings.connectors)
                 yield (*path, "connectors", position), f"there is no connector {name!r}{known}"
         yield from _authority((*path, "authority"), route, dialects)
+        yield from _followers(path, route, settings)
 
 
 def _authority(path: Path, route: RouteSettings, dialects: Sequence[str]) -> Iterator[Finding]:
@@ -167,6 +168,17 @@ def _authority(path: Path, route: RouteSettings, dialects: Sequence[str]) -> Ite
         if name not in route.connectors:
             known = nearest(name, route.connectors)
             yield (*path, dialect), f"{name!r} is no connector of this route{known}"
+
+
+def _followers(path: Path, route: RouteSettings, settings: Settings) -> Iterator[Finding]:
+    """A shadow applies nothing, so whoever waits for that would never send."""
+    if route.followers != "after_authority":
+        return
+    for dialect, name in route.authority.items():
+        connector = settings.connectors.get(name)
+        if connector is not None and connector.mode == "shadow":
+            text = f"{name!r} is a shadow and applies nothing: its followers would never send"
+            yield (*path, "authority", dialect), text
 
 
 def noted(document: Document, findings: Iterator[Finding]) -> tuple[Problem, ...]:
