@@ -5,7 +5,7 @@ from __future__ import annotations
 from connectors.leadsquared.inbound.credential import LeadSquaredCredential
 from connectors.leadsquared.inbound.dialect import LeadSquaredDialect
 from connectors.leadsquared.outbound.connector import connect
-from connectors.leadsquared.outbound.settings import LeadSquaredSettings
+from connectors.leadsquared.outbound.settings import LeadSquaredSettings, sandboxed
 from connectors.leadsquared.wire.attributes import API_KEY, BULK_PATH, UPDATE_PATH
 from connectors.vendor import SampleCall, Vendor
 
@@ -98,6 +98,7 @@ VENDOR = Vendor(
     connect=connect,
     sandbox="connectors.leadsquared.sandbox",
     samples=(ASYNC_SAMPLE, BULK_SAMPLE),
+    sandboxed=sandboxed,
 )
 
 __all__ = ["VENDOR"]

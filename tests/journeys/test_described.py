@@ -58,11 +58,23 @@ async def addresses(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         yield url_of(running), f"http://127.0.0.1:{running.admin_port}"
 
 
+def shortened(part: Any) -> None:
+    """Let no list have more than two items, wherever it stands: small bodies are made sooner, and
+    say as much."""
+    if isinstance(part, dict) and "maxItems" in part:
+        part["maxItems"] = 2
+    inside = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for inner in inside:
+        shortened(inner)
+
+
 def described(address: str, operation: str) -> Any:
     """An operation of the document, at this address."""
     told = orjson.loads(orjson.dumps(document(), default=dict))
     for path in told["paths"].values():
         path.pop("servers")
+    shortened(told)
+    told["components"]["schemas"]["LeadUpdate"]["properties"]["changes"]["maxProperties"] = 2
     api = schemathesis.openapi.from_dict(told)
     api.config.update(base_url=address)
     return api.find_operation_by_id(operation)

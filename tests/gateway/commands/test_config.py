@@ -158,8 +158,8 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     assert f"'Authorization: Bearer {raw[2]['token']}'" in out
     assert f"x-api-key: {raw[1]['x_api_key']}" in out
     assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 6
-    assert (raw[4]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
-    assert f"'Authorization: Bearer {raw[4]['token']}'" in out
+    assert (raw[-1]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
+    assert f"'Authorization: Bearer {raw[-1]['token']}'" in out
 
 
 def test_init_takes_the_vendors_that_are_named(
