@@ -130,6 +130,9 @@ class Metrics(Collector):
     refusals = Definition(
         Counter, "leadwire_refusals_total", "Calls not taken", ("dialect", "reason")
     )
+    dry_runs = Definition(
+        Counter, "leadwire_dry_runs_total", "Calls that only asked what would happen", ("dialect",)
+    )
     log_append_seconds = Definition(
         Histogram, "leadwire_log_append_seconds", "Append until durable", (), EXCHANGE
     )

@@ -77,6 +77,15 @@ class Server:
         if "ledger" in self._roles:
             log, store = self.storage.log, self.storage.store
             self._run(Projector(log, store, self._clock, ports.process).run())
+        self.explaining = wiring.explaining(
+            self._settings,
+            self._vendors,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+        )
         if "gateway" in self._roles:
             await self._open_door()
         await self._open_admin()
@@ -104,7 +113,14 @@ class Server:
     async def _open_door(self) -> None:
         spoken = wiring.dialects(self._vendors)
         self.front = wiring.front(
-            self._settings, spoken, self.storage, self._clock, self.metrics, self.links, self.board
+            self._settings,
+            spoken,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+            self.explaining,
         )
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
@@ -116,7 +132,9 @@ class Server:
         self.port = self._door.port
 
     async def _open_admin(self) -> None:
-        parts = wiring.operated(self._settings, self.storage, self._clock, self.links)
+        parts = wiring.operated(
+            self._settings, self.storage, self._clock, self.links, self.explaining
+        )
         waiting = None if self._door is None else self.front.waiting
         health = wiring.health(self.storage, self._clock, lambda: self.ready)
         self._run(health.watch())

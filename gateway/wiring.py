@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from connectors.delivery.connector import Limit
 from connectors.delivery.judgement import Policy
 from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.rehearsing import Rehearsing
 from connectors.vendor import Vendor
 from gateway import lines
 from gateway.clock import Clock
@@ -26,11 +27,12 @@ from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
+from gateway.edge.explaining import Explaining
 from gateway.edge.intake import Intake
 from gateway.edge.native import NATIVE
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
-from gateway.edge.waiting import Waiting
+from gateway.edge.waiting import REPLIES, Waiting
 from gateway.eventlog.sqlite import SqliteLog
 from gateway.journal.condition import Condition
 from gateway.journal.embedded import EmbeddedJournal
@@ -41,7 +43,7 @@ from gateway.store import leases
 from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
-from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.aiohttp_client import AiohttpClient, written
 from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
@@ -117,6 +119,36 @@ def client(plan: Plan) -> HttpClient:
     return AiohttpClient(plan.concurrency, plan.guard)
 
 
+def explaining(
+    settings: Settings,
+    vendors: Sequence[Vendor],
+    storage: Storage,
+    clock: Clock,
+    metrics: Metrics,
+    links: Links,
+    board: Board,
+) -> Explaining:
+    """What says what would become of a call; it needs no role but the configuration."""
+    spoken = dialects(vendors)
+    routes = Routes(settings.routes, settings.tenants, _route_failed)
+    return Explaining(
+        spoken,
+        Credentials(settings.tenants, spoken),
+        Builder(routes, links, str(REPLIES)),
+        routes,
+        Rehearsing(plans(settings, vendors), links, storage.store, clock, written),
+        board,
+        vendors_of(settings),
+        clock,
+        metrics,
+    )
+
+
+def vendors_of(settings: Settings) -> Mapping[str, str]:
+    """Each connector's vendor."""
+    return {name: connector.vendor for name, connector in settings.connectors.items()}
+
+
 def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
     """Every configured connector, one plan per shard."""
     known = {vendor.name: vendor for vendor in vendors}
@@ -180,9 +212,9 @@ def front(
     metrics: Metrics,
     links: Links,
     board: Board,
+    explained: Explaining,
 ) -> Front:
     """The inbound listener's parts."""
-    vendor_of = {name: connector.vendor for name, connector in settings.connectors.items()}
     routes = Routes(settings.routes, settings.tenants, _route_failed)
     waiting = Waiting(storage.log, storage.store, clock)
     claiming = Claiming(storage.store, clock)
@@ -192,19 +224,23 @@ def front(
         storage.journal,
         storage.log,
         Patience(waiting, board, settings.server.max_waiting),
-        Views(storage.store, vendor_of),
+        Views(storage.store, vendors_of(settings)),
         claiming,
         clock,
         metrics,
     )
     asking = Asking(intake, storage.store, storage.log, clock)
-    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
+    door = Door(
+        spoken.values(), intake, asking, explained, claiming, settings.server, clock, metrics
+    )
     return Front(door, waiting, claiming)
 
 
-def operated(settings: Settings, storage: Storage, clock: Clock, links: Links) -> Parts:
+def operated(
+    settings: Settings, storage: Storage, clock: Clock, links: Links, explained: Explaining
+) -> Parts:
     """What operations of operators work on."""
-    return Parts(settings, storage.log, storage.store, clock, links)
+    return Parts(settings, storage.log, storage.store, clock, links, explained.explain)
 
 
 def health(storage: Storage, clock: Clock, going: Callable[[], bool]) -> Health:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf
 from typing import Protocol
 
 import orjson
 
+from connectors.delivery.attempting import Shadowed
 from connectors.delivery.gate import Gate
 from connectors.delivery.lanes import Lanes
 from connectors.delivery.plan import Plan, Ports
@@ -29,6 +31,7 @@ class Subject(Protocol):
     gate: Gate
     lanes: Lanes
     reader: Reader
+    shadowed: deque[Shadowed]
 
 
 def state_of(gate: Gate) -> tuple[str, str]:
@@ -52,7 +55,7 @@ class Reporter:
     def __init__(self, plan: Plan, ports: Ports, subject: Subject) -> None:
         """Nothing said yet."""
         self._plan, self._ports, self._subject = plan, ports, subject
-        self._said: tuple[str, str] = ("", "")
+        self._said: tuple[str, str, str] = ("", "", "")
         self._at = -EVERY
 
     def notice(self) -> None:
@@ -65,12 +68,13 @@ class Reporter:
         state, reason = state_of(self._subject.gate)
         self.notice()
         await self._measure(state)
-        clock = self._ports.clock
-        if (state, reason) == self._said and clock.monotonic() - self._at < EVERY:
+        clock, shadowed = self._ports.clock, self._subject.shadowed
+        said = state, reason, shadowed[-1].event_id if shadowed else ""
+        if said == self._said and clock.monotonic() - self._at < EVERY:
             return
         name, details, now = self._plan.name, orjson.dumps(self._details()).decode(), clock.now()
         await self._ports.store.run(lambda: connectors.report(name, state, reason, details, now))
-        self._said, self._at = (state, reason), clock.monotonic()
+        self._said, self._at = said, clock.monotonic()
 
     async def gone(self) -> None:
         """This process no longer runs the connector."""
@@ -96,6 +100,7 @@ class Reporter:
                 {"requests": limit.requests, "per": limit.per, "left": left}
                 for limit, left in subject.gate.throttle.left(now)
             ],
+            "shadowed": [each._asdict() for each in subject.shadowed],
         }
 
     async def _measure(self, state: str) -> None:

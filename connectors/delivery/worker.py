@@ -65,6 +65,7 @@ class Worker:
         self._client = ports.client(plan)
         speaker = Speaker(plan.connector, self._client, self.gate)
         self._attempting = Attempting(plan, ports, self.gate, speaker)
+        self.shadowed = self._attempting.shadowed
         self._settler = Settler(plan, ports, epoch, self.reader, self.gate, self._settled)
         self._reporter = Reporter(plan, ports, self)
         self._idle: deque[asyncio.Future[None]] = deque()

@@ -43,6 +43,7 @@ from gateway.journal.port import Entry, Journal, JournalUnavailable
 from gateway.metrics import Metrics
 from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
+from gateway.model.outcome import Kind
 from gateway.store.claims import Answered, Attached, Claim, Fresh, Reused
 
 RETRY_AFTER = 5.0
@@ -190,8 +191,7 @@ class Intake:
         )
         headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),) if ids else ()
         if outcomes:
-            told = ",".join(f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values())
-            headers += ((OUTCOME, told),)
+            headers += ((OUTCOME, ",".join(map(_told, outcomes.values()))),)
         window = visit.registered.settings.dedupe_window
         return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
 
@@ -259,6 +259,13 @@ _REASONS = {
     "Busy": "busy",
     "KeyReused": "key_reused",
 }
+
+
+def _told(settled: Settled) -> str:
+    """Connector and outcome; where nothing was sent, why."""
+    outcome = settled.outcome
+    word = outcome.code if outcome.kind is Kind.SKIPPED else outcome.kind
+    return f"{outcome.connector}={word}"
 
 
 def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:

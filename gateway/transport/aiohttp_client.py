@@ -52,6 +52,7 @@ KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
 several vendors stand, closes one (nodejs.org, `server.keepAliveTimeout`)."""
 CHUNK = 65536
+USER_AGENT = f"leadwire/{__version__}"
 ORIGINS = 256
 """Hosts that are remembered."""
 
@@ -77,6 +78,18 @@ class Origin:
         self.head = "".join(f"{line}\r\n" for line in lines)
 
 
+def written(request: HttpRequest, user_agent: str = USER_AGENT) -> tuple[tuple[str, str], ...]:
+    """Every header of a request as a client sends it, in order. Raises ValueError for a request
+    that can't be sent."""
+    match = _URL.fullmatch(request.url)
+    if match is None:
+        raise ValueError("the URL cannot be used")
+    fields = _fields(request.headers, user_agent)
+    head = _message(request, match[2], Origin(match[1]).head, fields).partition(b"\r\n\r\n")[0]
+    lines = head.decode().split("\r\n")[1:]
+    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+
+
 class AiohttpClient:
     """Sends requests for one connector. Belongs to the event loop of its first request."""
 
@@ -85,7 +98,7 @@ class AiohttpClient:
         concurrency: int,
         guard: Guard | None = None,
         max_body: int = 1 << 20,
-        user_agent: str = f"leadwire/{__version__}",
+        user_agent: str = USER_AGENT,
     ) -> None:
         """`concurrency`: most connections at once; the caller keeps to it, because waiting for a
         free one counts towards a request's timeout. `guard`: what may be dialled, none for

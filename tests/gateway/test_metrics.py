@@ -12,6 +12,7 @@ PROMISED = {
     ("leadwire_request_seconds", "Histogram", ("dialect",)),
     ("leadwire_events_accepted_total", "Counter", ("dialect",)),
     ("leadwire_refusals_total", "Counter", ("dialect", "reason")),
+    ("leadwire_dry_runs_total", "Counter", ("dialect",)),
     ("leadwire_log_append_seconds", "Histogram", ()),
     ("leadwire_attempts_total", "Counter", ("connector", "result")),
     ("leadwire_attempt_seconds", "Histogram", ("connector",)),
