@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Accepted, Dialect, LeadView, Settled, UpdateResult
+from gateway.edge.native.speech import NAME as NATIVE
 from gateway.model.changes import Clear, Set
+from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
 from gateway.model.json import JsonValue, merge_patch
 from gateway.store import fields
 from gateway.store.port import Store
 
 _PREFIX = "attributes."
+_TOLD_BY_WORDS = frozenset({Code.MALFORMED_REQUEST, Code.VALIDATION_FAILED})
 
 
 class Views:
@@ -25,8 +28,9 @@ class Views:
         self._store, self._vendor_of = store, vendor_of
 
     def translated(self, dialect: Dialect, result: UpdateResult) -> UpdateResult:
-        """A result as a dialect may show it: another vendor's lead object and ids mean nothing
-        in it."""
+        """A result as a dialect may show it: another vendor's lead object, ids and words mean
+        nothing in it. Words stay where the code alone doesn't say what is wrong, and for our own
+        API, which is no vendor's."""
         if (
             isinstance(result, Accepted)
             or self._vendor_of.get(result.outcome.connector) == dialect.name
@@ -36,7 +40,10 @@ class Views:
         details = {
             name: None if name.endswith("_id") else value for name, value in outcome.details.items()
         }
-        return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
+        keeps = dialect.name == NATIVE or outcome.code in _TOLD_BY_WORDS
+        message = outcome.message if keeps else ""
+        said = replace(outcome, snapshot=None, details=details, message=message)
+        return Settled(result.event_id, said)
 
     async def of(
         self, dialect: Dialect, events: Sequence[LeadUpdate], results: Sequence[UpdateResult]
