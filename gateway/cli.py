@@ -15,7 +15,7 @@ from gateway.settings import SettingsError
 
 COMMANDS = (
     *("serve", "demo", "sandbox", "config", "events", "status", "leads", "dead-letters"),
-    *("connectors", "spec"),
+    *("connectors", "explain", "spec"),
 )
 """Each is a module of `gateway.commands` with `register(app)`, in the order of the help. A command
 is loaded when it is asked for: what it needs takes long to import."""
@@ -27,7 +27,6 @@ def application(commands: Sequence[str] = COMMANDS) -> typer.Typer:
         name="leadwire",
         help="Accept lead updates in any vendor's language and deliver them to every vendor.",
         no_args_is_help=True,
-        add_completion=False,
         # A crash must not print local variables: they hold keys and people's data.
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,

@@ -110,6 +110,8 @@ class Malformed:
     """The body can't be read at all."""
 
     reason: str
+    media_type: bool = False
+    """Whether it is the body's type that is not spoken here, not what is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +189,13 @@ class RequestedUpdate:
     """Canonical field -> the caller's own name for it."""
     scope: JsonObject = field(default_factory=dict)
     """Everything else the call said about place."""
+    others: tuple[LeadId, ...] = ()
+    """The lead's ids in other systems, where the caller gives them; `lead` alone picks its key."""
+    traceparent: str | None = None
+    """The update's own trace (W3C), where the body carries one; else the call's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A readable call: its updates in order (none where nothing of it can be taken, which the
     answer then says), and what the dialect needs to answer it."""
 
@@ -202,15 +207,13 @@ class Parsed:
     header `Idempotency-Key` goes before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Safe in the log; nobody's outcome was waited for (or none routes it)."""
 
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The authority's outcome is known."""
 
     event_id: str

@@ -130,6 +130,9 @@ class Metrics(Collector):
     refusals = Definition(
         Counter, "leadwire_refusals_total", "Calls not taken", ("dialect", "reason")
     )
+    dry_runs = Definition(
+        Counter, "leadwire_dry_runs_total", "Calls that only asked what would happen", ("dialect",)
+    )
     log_append_seconds = Definition(
         Histogram, "leadwire_log_append_seconds", "Append until durable", (), EXCHANGE
     )
@@ -157,6 +160,12 @@ class Metrics(Collector):
     lanes = Definition(Gauge, "leadwire_lanes", "Leads with work in memory", ("connector",))
     parked_leads = Definition(
         Gauge, "leadwire_parked_leads", "Leads that wait in the store", ("connector",)
+    )
+    pending_deliveries = Definition(
+        Gauge,
+        "leadwire_pending_deliveries",
+        "Updates the vendor has taken without saying yet what became of them",
+        ("connector",),
     )
     breaker_open = Definition(
         Gauge, "leadwire_breaker_open", "1 while the vendor counts as down", ("connector",)
@@ -201,6 +210,9 @@ class Metrics(Collector):
         "leadwire_retention_margin_seconds",
         "Time until the log lets go of an update not settled",
         ("connector",),
+    )
+    log_writable = Definition(
+        Gauge, "leadwire_log_writable", "1 while an update can be made durable"
     )
     log_free_bytes = Definition(
         Gauge, "leadwire_log_free_bytes", "Disk space left for the embedded log"

@@ -44,14 +44,21 @@ def national(number: str, region: str) -> str:
 
 
 @lru_cache(maxsize=16_384)
+def parted(number: str) -> tuple[str, str] | None:
+    """The calling code of a number in E.164, with its plus, and the national digits after it;
+    None where it is none or nobody has that code."""
+    import phonenumbers  # noqa: PLC0415 - as above
+
+    if _E164.fullmatch(number) is None:
+        return None
+    try:
+        code = f"+{phonenumbers.parse(number, None).country_code}"
+    except phonenumbers.NumberParseException:
+        return None
+    return code, number.removeprefix(code)
+
+
 def dashed(number: str) -> str:
     """An E.164 number with a dash after its country code (`+61-491570006`); unchanged where it
     can't be read."""
-    import phonenumbers  # noqa: PLC0415 - as above
-
-    try:
-        read = phonenumbers.parse(number, None)
-    except phonenumbers.NumberParseException:
-        return number
-    code = f"+{read.country_code}"
-    return f"{code}-{number.removeprefix(code)}"
+    return "-".join(parted(number) or (number,))

@@ -77,6 +77,15 @@ class Server:
         if "ledger" in self._roles:
             log, store = self.storage.log, self.storage.store
             self._run(Projector(log, store, self._clock, ports.process).run())
+        self.explaining = wiring.explaining(
+            self._settings,
+            self._vendors,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+        )
         if "gateway" in self._roles:
             await self._open_door()
         await self._open_admin()
@@ -104,7 +113,14 @@ class Server:
     async def _open_door(self) -> None:
         spoken = wiring.dialects(self._vendors)
         self.front = wiring.front(
-            self._settings, spoken, self.storage, self._clock, self.metrics, self.links, self.board
+            self._settings,
+            spoken,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+            self.explaining,
         )
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
@@ -116,9 +132,13 @@ class Server:
         self.port = self._door.port
 
     async def _open_admin(self) -> None:
-        parts = wiring.operated(self._settings, self.storage, self._clock, self.links)
+        parts = wiring.operated(
+            self._settings, self.storage, self._clock, self.links, self.explaining
+        )
         waiting = None if self._door is None else self.front.waiting
-        served = wiring.admin(parts, self.metrics, waiting, lambda: self.ready)
+        health = wiring.health(self.storage, self._clock, lambda: self.ready)
+        self._run(health.watch())
+        served = wiring.admin(parts, self.metrics, waiting, health, lambda: self.ready)
         settings = self._settings.admin
         listener = Listener(served.application(), settings.host, settings.port, settings.tls)
         self._stack.push_async_callback(listener.close)
@@ -132,7 +152,7 @@ class Server:
                 await self.links.refresh()
                 self.board.read(await self.storage.store.run(connectors.all_rows))
             except DatabaseUnavailable as error:
-                lines.warning("store.unavailable", reason=str(error))
+                self.storage.condition.failed(str(error))
             await self._clock.sleep(BEAT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

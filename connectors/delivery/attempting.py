@@ -3,6 +3,7 @@ weighs the verdicts."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ from connectors.delivery.connector import (
     NOTHING,
     Applied,
     Delivery,
+    GivenUp,
     Misconfigured,
+    Pending,
     Refused,
     Throttled,
     Unavailable,
@@ -20,6 +23,7 @@ from connectors.delivery.connector import (
 from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import Gate, Ticket
 from connectors.delivery.judgement import (
+    Ask,
     Decision,
     Finish,
     Park,
@@ -33,25 +37,35 @@ from connectors.delivery.judgement import (
     is_proper,
 )
 from connectors.delivery.lanes import Lane
+from connectors.delivery.looking import ids_of, last_applied
 from connectors.delivery.plan import Plan, Ports
-from connectors.delivery.queued import Progress, Queued
+from connectors.delivery.queued import Progress, Queued, Taken
 from connectors.delivery.redaction import redacted
+from connectors.delivery.rehearsing import shadowed
 from gateway.clock import rfc3339
 from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
-from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.making import make_attempt, make_outcome
 from gateway.model.outcome import Kind, Outcome, Result
-from gateway.store import fields
 
 KNOWN = 50_000
 """Leads whose last applied fields are kept in memory."""
 
-_UNSENT = {
-    True: Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT),
-    False: Finish(Kind.SKIPPED, Code.SHADOWED, result=Result.NOT_SENT),
-}
+SHADOWED = 3
+"""Newest updates that a shadow connector tells operators of."""
+
+_REFUSED = Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT)
+
+
+class Shadowed(NamedTuple):
+    """An update that a shadow connector did not send."""
+
+    event_id: str
+    lead: str
+    time: str
+    details: JsonObject
+    """What it would have sent."""
 
 
 class Judged(NamedTuple):
@@ -72,18 +86,22 @@ class Attempting:
         self._parked: dict[str, tuple[int | None, float | None, float]] = {}
         """Mark, beginning and age of what this worker has parked, by event id."""
         self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
+        self.shadowed: deque[Shadowed] = deque(maxlen=SHADOWED)
+        """The newest updates that were not sent because the connector only rehearses."""
 
     def alone(self, lanes: list[Lane]) -> tuple[list[Lane], list[Delivery]] | None:
         """As `prepare`, for one lane about which nothing has to be looked up; else None."""
         if len(lanes) > 1 or self._plan.connector.reads or not self._ports.links.none:
             return None
-        event = lanes[0].head.event
+        head = lanes[0].head
+        event = head.event
         if len(event.ids) != 1:
             return None
-        ids, now = event.ids, self._ports.clock.now()
+        ids, taken = event.ids, head.progress.taken
+        now, token = self._ports.clock.now(), taken and taken.token
         if ids[0].system == self._plan.system:
-            return lanes, [Delivery(event, ids, (), NOTHING, now)]
-        return lanes, [Delivery(event, (), ids, NOTHING, now)]
+            return lanes, [Delivery(event, ids, (), NOTHING, now, token)]
+        return lanes, [Delivery(event, (), ids, NOTHING, now, token)]
 
     async def prepare(self, lanes: Sequence[Lane]) -> tuple[list[Lane], list[Delivery]]:
         """The lanes that can share a conversation with the first, and their deliveries. Raises
@@ -103,11 +121,16 @@ class Attempting:
     async def unsent(self, lane: Lane) -> Judged | None:
         """The decision on a head that is not to be sent: its authority refused it, or this
         connector only rehearses. Raises DatabaseUnavailable."""
-        if self._plan.shadow:
-            self._speaker.rehearse([await self._delivery(lane.head)])
-        elif not lane.head.refused:
+        if lane.head.refused:
+            return Judged(lane, _REFUSED)
+        if not self._plan.shadow:
             return None
-        return Judged(lane, _UNSENT[lane.head.refused])
+        finish = shadowed(self._plan, await self._delivery(lane.head))
+        event = lane.head.event
+        self.shadowed.append(
+            Shadowed(event.id, event.lead_key, rfc3339(self._ports.clock.now()), finish.details)
+        )
+        return Judged(lane, finish)
 
     def _key(self, delivery: Delivery) -> Hashable:
         try:
@@ -195,7 +218,7 @@ class Attempting:
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
-        ids = await self._ids(event)
+        ids = await ids_of(self._ports.links, system, event)
         known: JsonObject = {}
         if self._plan.connector.reads:
             known = await self._last_applied(event.tenant, event.lead_key)
@@ -205,31 +228,16 @@ class Attempting:
             tuple(lead for lead in ids if lead.system != system),
             known,
             self._ports.clock.now(),
+            queued.progress.taken and queued.progress.taken.token,
         )
-
-    async def _ids(self, event: LeadUpdate) -> tuple[LeadId, ...]:
-        """Every id of the lead as it is linked now. Links made since the update was accepted may
-        have given its ids to a lead of another key."""
-        links, tenant = self._ports.links, event.tenant
-        ids = (*event.ids, *await links.ids(tenant, event.lead_key))
-        if all(lead.system != self._plan.system for lead in ids):
-            for lead in event.ids:
-                ids = (*ids, *await links.ids(tenant, await links.key(tenant, lead)))
-        return tuple(dict.fromkeys(ids))
 
     async def _last_applied(self, tenant: str, lead: str) -> dict[str, JsonValue]:
         known = self._known.get((tenant, lead))
         if known is None:
             plan = self._plan
-            reads = sorted(plan.connector.reads)
-            found = await self._ports.store.run(
-                lambda: fields.known(tenant, lead, plan.name, reads)
+            known = await last_applied(
+                self._ports.store, plan.name, plan.connector.reads, tenant, lead
             )
-            known = {
-                name: change["value"]
-                for name, change in found.items()
-                if isinstance(change, dict) and change.get("op") == "set"
-            }
             if len(self._known) >= KNOWN:
                 self._known.clear()
             self._known[tenant, lead] = known
@@ -270,22 +278,28 @@ class Attempting:
         return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]
 
     def _weigh(self, lane: Lane, verdict: Verdict, at: float, seconds: float, down: bool) -> Judged:
-        progress, policy = lane.head.progress, self._plan.policy
+        progress, taken = lane.head.progress, lane.head.progress.taken
         mark, since = progress.mark or 0, progress.since or 0.0
-        waited = self._ports.clock.monotonic() - self._gate.impeded() - since
+        age = progress.age + self._ports.clock.monotonic() - self._gate.impeded() - since
         situation = Situation(
             progress.counted,
             progress.uncounted,
-            progress.age + waited,
+            age,
             self._proper > mark,
             self._ports.jitter(),
             down,
+            taken and age - taken.age,
+            taken.asks if taken else 0,
         )
-        decision = decide(verdict, situation, policy)
+        decision = decide(verdict, situation, self._plan.policy)
         self._note(progress, at, seconds, self._written(progress, decision, verdict))
-        if isinstance(decision, Park):
+        if isinstance(verdict, GivenUp):
+            progress.taken = None
+        elif isinstance(decision, Ask):
+            progress.taken = _taken(taken, verdict, age)
+        if isinstance(decision, Park | Ask):
             self._parked[lane.head.event.id] = progress.mark, progress.since, progress.age
-            progress.age += waited + decision.after
+            progress.age = age + decision.after
         return Judged(lane, decision)
 
     def _note(
@@ -316,11 +330,25 @@ class Attempting:
             case TryAgain(counted=False):
                 progress.uncounted += 1
                 return 0, decision.result, message, status
+            case Ask():
+                progress.uncounted = 0
+                progress.mark = self._proper
+                number = 0 if progress.taken else progress.counted + 1
+                return number, decision.result, message, status
             case _:
                 progress.uncounted = 0
                 progress.counted += 1
                 progress.mark = self._proper
                 return progress.counted, decision.result, message, status
+
+
+def _taken(before: Taken | None, verdict: Verdict, age: float) -> Taken | None:
+    """What is kept of an update that the vendor has, until it is asked (again)."""
+    if before is not None:
+        before = before._replace(asks=before.asks + 1)
+    if not isinstance(verdict, Pending):
+        return before
+    return Taken(verdict.token, age) if before is None else before._replace(token=verdict.token)
 
 
 def _failed_whole(verdicts: Sequence[Verdict]) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
-from gateway.transport.port import HttpReply, HttpRequest
+from gateway.transport.port import HttpReply, HttpRequest, HttpResponse
 
 NOTHING: JsonObject = {}
 """An empty object, shared; nobody writes into it."""
@@ -40,6 +40,9 @@ class Delivery(NamedTuple):
     """Last applied values of the fields the connector `reads`."""
     now: float = 0.0
     """When this attempt begins, unix seconds: a conversation reads no clock."""
+    pending: str | None = None
+    """The token of a `Pending` verdict on this update: the vendor has it, and the conversation
+    only asks what became of it, and sends it no more."""
 
 
 # --- verdicts -----------------------------------------------------------------------------
@@ -104,6 +107,25 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """The vendor took it and will say later what became of it. It is asked again and again;
+    whatever the questions come to, the update is not sent again."""
+
+    token: str
+    """By which the next conversation asks (`Delivery.pending`)."""
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The vendor gave up an update it had taken, for a reason that may pass: it is sent again
+    from the start, and this was a counted attempt."""
+
+    reason: str
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Misconfigured:
     """Our settings are wrong (key, scope) or the endpoint is gone: the connector stops."""
 
@@ -132,6 +154,8 @@ Verdict: TypeAlias = (
     | Throttled
     | Unreachable
     | Unavailable
+    | Pending
+    | GivenUp
     | Misconfigured
     | NotLinked
     | NothingToSend
@@ -145,6 +169,8 @@ class Connector(Protocol):
 
     batch_size: int
     """Most deliveries one conversation may carry; 1 where the vendor has no batches."""
+    most_in_flight: int | None
+    """Most conversations at once that the vendor takes from one account; None: as configured."""
     reads: frozenset[str]
     """Canonical fields whose last applied value a conversation needs."""
     throttle_wait: float
@@ -160,3 +186,7 @@ class Connector(Protocol):
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at these deliveries (each of another lead), one verdict each, in order.
         One that fails as a whole gives every delivery the same verdict."""
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """What the vendor would answer to one of this connector's requests if it had the lead, with
+        nothing else in it, and took what it is sent: so a conversation can be shown to its end."""

@@ -15,10 +15,12 @@ from connectors.delivery.backoff import delay
 from connectors.delivery.connector import (
     NOTHING,
     Applied,
+    GivenUp,
     Misconfigured,
     NeedsHuman,
     NothingToSend,
     NotLinked,
+    Pending,
     Refused,
     Throttled,
     Unavailable,
@@ -31,6 +33,12 @@ from gateway.model.outcome import Kind, Result
 
 QUICK_TRIES = 3
 """Counted attempts made in the lane before the update is parked in the store."""
+FIRST_ASK, LONGEST_ASK = 2.0, 60.0
+"""Seconds before a vendor is asked what became of an update it took; doubled each time."""
+NOT_YET = "the vendor took it and has not said what became of it"
+LONGEST_TAKEN = 36_000.0
+"""Seconds after which an update that the vendor took is a dead letter: LeadSquared's own tries of
+an accepted update last 9 h 10 min (page "Async API")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,10 @@ class Situation(NamedTuple):
     """From 0 to 1."""
     down: bool = False
     """Whether the vendor counts as down, or was asked only to see if it still is."""
+    taken_for: float | None = None
+    """Seconds since the vendor took the update, where this was a question about it."""
+    asks: int = 0
+    """Questions about it so far."""
 
 
 class Finish(NamedTuple):
@@ -96,6 +108,14 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Later, from the store: the vendor has the update and is asked about it; never counted."""
+
+    after: float
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class SlowDown:
     """The whole connector waits; this delivery keeps its turn."""
 
@@ -111,12 +131,12 @@ class Stop:
     status: int | None
 
 
-Decision: TypeAlias = Finish | TryAgain | Park | SlowDown | Stop
+Decision: TypeAlias = Finish | TryAgain | Park | Ask | SlowDown | Stop
 
 
 def is_proper(verdict: Verdict) -> bool:
     """Whether the vendor gave a proper answer about this lead."""
-    return isinstance(verdict, Applied | Refused | NeedsHuman)
+    return isinstance(verdict, Applied | Refused | NeedsHuman | Pending)
 
 
 def is_failure(verdict: Verdict) -> bool:
@@ -170,6 +190,11 @@ def decide(verdict: Verdict, situation: Situation, policy: Policy) -> Decision:
             return _vendor_down(situation, policy, Result.CONNECT_FAILED)
         case Unavailable():
             return _unavailable(verdict, situation, policy)
+        case Pending():
+            return _ask(situation, Result.PENDING, NOT_YET, verdict.status)
+        case GivenUp():
+            result = Result.UNAVAILABLE
+            return _charge(situation, policy, result, verdict.reason, verdict.status)
         case _:
             assert_never(verdict)
 
@@ -186,10 +211,27 @@ def _unavailable(verdict: Unavailable, situation: Situation, policy: Policy) -> 
     result = Result.ANSWER_UNKNOWN if verdict.answer_unknown else Result.UNAVAILABLE
     if situation.down or not situation.others_answered:
         return _vendor_down(situation, policy, result)
+    if situation.taken_for is not None:
+        return _ask(situation, result, verdict.reason, verdict.status)
+    return _charge(situation, policy, result, verdict.reason, verdict.status)
+
+
+def _ask(situation: Situation, result: Result, message: str, status: int | None) -> Finish | Ask:
+    left = LONGEST_TAKEN - (situation.taken_for or 0.0)
+    if left <= 0.0:
+        return Finish(Kind.DEAD_LETTERED, Code.TIMEOUT, message, status, result=result)
+    wait = delay(situation.asks + 1, FIRST_ASK, LONGEST_ASK, situation.jitter)
+    return Ask(min(wait, left), result)
+
+
+def _charge(
+    situation: Situation, policy: Policy, result: Result, message: str, status: int | None
+) -> Finish | TryAgain | Park:
+    """It is this lead's: the attempt counts."""
     counted = situation.counted + 1
     if counted >= policy.attempts or situation.age >= policy.max_age:
         code = Code.ATTEMPTS_SPENT if counted >= policy.attempts else Code.EXPIRED
-        return Finish(Kind.DEAD_LETTERED, code, verdict.reason, verdict.status, result=result)
+        return Finish(Kind.DEAD_LETTERED, code, message, status, result=result)
     wait = delay(counted, policy.first, policy.longest, situation.jitter)
     if counted < QUICK_TRIES:
         return TryAgain(wait, counted=True, result=result)

@@ -45,6 +45,12 @@ class Plan:
     """What may be dialled; none for anything."""
 
     @property
+    def senders(self) -> int:
+        """How many conversations are held at once."""
+        most = self.connector.most_in_flight
+        return self.concurrency if most is None else min(self.concurrency, most)
+
+    @property
     def lease(self) -> str:
         """Name of the lease under which it runs."""
         return self.name if self.shards == 1 else f"{self.name}#{self.shard}"

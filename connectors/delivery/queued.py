@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
@@ -14,6 +15,17 @@ from gateway.store.settling import ParkedRow
 
 KEPT_ATTEMPTS = 20
 """Attempts kept of a delivery; of a longer story the first and the newest ones."""
+
+
+class Taken(NamedTuple):
+    """The vendor has the update and has not said what became of it."""
+
+    token: str
+    """By which it is asked."""
+    age: float
+    """How old the delivery was when it was taken."""
+    asks: int = 1
+    """Questions so far, and the one that is due."""
 
 
 @dataclass(slots=True)
@@ -31,6 +43,8 @@ class Progress:
     """Proper answers the connector had at the last counted attempt, or at the first try."""
     since: float | None = None
     """Monotonic seconds of the first try in this lane, less what was impeded before it."""
+    taken: Taken | None = None
+    """Whether the vendor has it already, so that it must not be sent again."""
 
     def note(self, attempt: Attempt) -> None:
         """Remember a try; the same uncounted failure again replaces the one before."""
@@ -46,7 +60,7 @@ class Progress:
     def text(self) -> str:
         """As stored in a parked row."""
         tries = [[a.number, a.at, a.seconds, a.result, a.status, a.message] for a in self.attempts]
-        return orjson.dumps([self.counted, self.age, tries]).decode()
+        return orjson.dumps([self.counted, self.age, tries, *(self.taken or ())]).decode()
 
     @classmethod
     def read(cls, text: str) -> Progress:
@@ -54,9 +68,10 @@ class Progress:
         stored = orjson.loads(text)
         if not stored:
             return cls()
-        counted, age, tries = stored
+        counted, age, tries, *taken = stored
         attempts = [Attempt(n, at, s, Result(r), status, m) for n, at, s, r, status, m in tries]
-        return cls(counted=counted, age=age, attempts=attempts)
+        held = Taken(*taken) if taken else None
+        return cls(counted=counted, age=age, attempts=attempts, taken=held)
 
 
 @dataclass(slots=True, eq=False)

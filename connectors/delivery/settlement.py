@@ -147,8 +147,9 @@ def _lose(item: Lost, now: float, changes: Changes) -> None:
 
 def _park(item: Parked, changes: Changes) -> None:
     for place, queued in enumerate(item.items):
+        state = "retry" if queued.progress.taken is None else "pending"
         changes.park.append(
-            queued.row(queued.resting, 0.0) if place else queued.row("retry", item.due)
+            queued.row(queued.resting, 0.0) if place else queued.row(state, item.due)
         )
         changes.settled.append((queued.part, queued.pos))
 

@@ -22,7 +22,7 @@ from connectors.delivery.attempting import Attempting, Judged
 from connectors.delivery.breaker import Breaker
 from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import PLAIN, Gate
-from connectors.delivery.judgement import Finish, Park, TryAgain
+from connectors.delivery.judgement import Ask, Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes
 from connectors.delivery.loading import Loaded, load, reach
 from connectors.delivery.plan import Plan, Ports
@@ -65,6 +65,7 @@ class Worker:
         self._client = ports.client(plan)
         speaker = Speaker(plan.connector, self._client, self.gate)
         self._attempting = Attempting(plan, ports, self.gate, speaker)
+        self.shadowed = self._attempting.shadowed
         self._settler = Settler(plan, ports, epoch, self.reader, self.gate, self._settled)
         self._reporter = Reporter(plan, ports, self)
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -90,7 +91,7 @@ class Worker:
         self.lanes.loads = self.reader.is_past(self._reach)
         await self._look_at_parked()
         self._kick()
-        tasks = [self._task(self._send()) for _ in range(self.plan.concurrency)]
+        tasks = [self._task(self._send()) for _ in range(self.plan.senders)]
         senders = set(tasks)
         others = [self._read(), self._time(), self._watch(), self._settler.run()]
         tasks += [self._task(coroutine) for coroutine in others]
@@ -232,7 +233,7 @@ class Worker:
         match judged.decision:
             case Finish() as finish:
                 self._finish(lane, finish)
-            case Park(after=after):
+            case Park(after=after) | Ask(after=after):
                 due = self._ports.clock.now() + after
                 self._settler.add(Parked(lane, self.lanes.park(lane, now + after), due))
             case TryAgain(after=after):
@@ -304,10 +305,11 @@ class Worker:
             self._sooner.set()
 
     async def _load(self, lane: Lane) -> None:
-        clock = self._ports.clock
-        now = clock.now()
+        now, plan = self._ports.clock.now(), self.plan
         try:
-            loaded = await self._ports.store.run(lambda: load(self.plan.name, lane.lead, now))
+            loaded = await self._ports.store.run(
+                lambda: load(plan.name, lane.lead, now, plan.policy.longest)
+            )
         except DatabaseUnavailable:
             self.lanes.again(lane, self._now() + BEAT, self._now())
         else:

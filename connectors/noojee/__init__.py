@@ -24,7 +24,7 @@ SAMPLE = SampleCall(
         b'"State":"Vic", "PostCode":"3064", "FirstPhone":"0383218199", '
         b'"SecondPhone":"<No Change>", "njDisposition":"Sale"}'
     ),
-    note="closes lead 9856 of allocation 38 as a Sale, and leaves its second phone alone",
+    note='Noojee, page "Update Lead Fast": closes lead 9856 as a Sale, leaves its second phone',
     keys={"f863246a-973e-11e6-8784-08002718f5b5": "api_key"},
 )
 """The page's own call, with its stray space before `apiKey` and its own key."""

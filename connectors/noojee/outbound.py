@@ -98,6 +98,7 @@ class NoojeeConnector:
     """A client of one Noojee Contact server."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads = READS
     throttle_wait = THROTTLE_WAIT
     limits: tuple[Limit, ...] = ()
@@ -124,6 +125,11 @@ class NoojeeConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Updates are sent one by one."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """`OK` to whatever is sent."""
+        del request
+        return HttpResponse(200, {}, wire.REPLIES[0].body)
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at each delivery."""

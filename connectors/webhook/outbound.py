@@ -78,6 +78,7 @@ class WebhookConnector:
     """A configured sender of webhooks to one endpoint."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     throttle_wait = 5.0
     limits: tuple[Limit, ...] = ()
 
@@ -97,6 +98,11 @@ class WebhookConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Every update is a call of its own."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """A receiver says by its status that it took the payload."""
+        del request
+        return HttpResponse(204, {}, b"")
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update; whatever ids its lead has are in the payload."""

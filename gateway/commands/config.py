@@ -16,7 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.registry import VENDORS
 from connectors.vendor import SampleCall, Vendor
-from gateway.commands.configured import DEFAULT, ConfigFile, documented_limits, loaded
+from gateway.commands.casting import ROLES, cast
+from gateway.commands.configured import DEFAULT, KNOWN, ConfigFile, documented_limits, loaded
+from gateway.edge.native import NATIVE
+from gateway.edge.native.reports import PATH as NATIVE_PATH
+from gateway.model.event import LeadId
 from gateway.settings import Problem, SettingsError, json_schema, reference, show
 from gateway.settings.model import ConnectorSettings
 from gateway.settings.problems import nearest
@@ -24,6 +28,13 @@ from gateway.settings.problems import nearest
 TENANT = "default"
 SANDBOX = "http://127.0.0.1:8090"
 GATEWAY = "http://127.0.0.1:8080"
+ADMIN = "http://127.0.0.1:8081"
+_HEAD = """\
+# Callers use the keys under `credentials`; what they post goes to the `connectors` that `routes`
+# name, and the authority's outcome answers them. For a vendor of your own, put its address in the
+# place of the sandbox's and its key into the environment. `leadwire config show` prints every
+# setting in force, `leadwire config check` says what is wrong.
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,12 +63,12 @@ def show_settings(config: ConfigFile = DEFAULT) -> None:
 
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
-    typer.echo(json.dumps(json_schema(VENDORS), indent=2))
+    typer.echo(json.dumps(json_schema(KNOWN), indent=2))
 
 
 def reference_page() -> None:
     """Print config/README.md."""
-    typer.echo(reference(VENDORS), nl=False)
+    typer.echo(reference(KNOWN), nl=False)
 
 
 # --- init ---------------------------------------------------------------------------------
@@ -69,10 +80,11 @@ def init(
     ] = None,
     config: ConfigFile = DEFAULT,
 ) -> None:
-    """Write a minimal configuration with new inbound keys, and print a ready call per dialect.
+    """Write a minimal configuration with new inbound keys, and print what to type next.
 
     Connectors point at `leadwire sandbox`; what they need of your accounts is read from
-    environment variables, which are printed.
+    environment variables. What is printed can be pasted into a shell: it sets them, starts the
+    sandbox and the server, and makes one call per dialect.
     """
     chosen = _chosen(vendors or [])
     if config.exists():
@@ -83,13 +95,57 @@ def init(
         for vendor in chosen
         if vendor.credential_settings is not None
     }
-    _write(config, _minimal(chosen, list(credentials.values())))
+    native = {"dialect": NATIVE.name, "token": secrets.token_urlsafe(24)}
+    _write(config, _minimal(chosen, [*credentials.values(), native]))
     typer.echo(f"wrote {config}", err=True)
+    people = [_known(ids, chosen) for ids in cast().people]
+    for line in _next(config, chosen, people):
+        typer.echo(line)
     for vendor in chosen:
-        for variable in _variables(vendor):
-            typer.echo(f"set {variable} first", err=True)
         for call in curls(vendor, credentials.get(vendor.name, {})):
             typer.echo(call)
+    typer.echo(curl(_native_call(chosen[0].name, people[0], native["token"])))
+
+
+def _known(ids: Mapping[str, LeadId], chosen: Sequence[Vendor]) -> list[LeadId]:
+    """The ids of a lead of the sample calls that these vendors know."""
+    names = {vendor.name for vendor in chosen}
+    shared = {system for name in names for system in ROLES[name].known_by.values()}
+    return [lead for system, lead in ids.items() if system in names | shared]
+
+
+def _next(config: Path, chosen: Sequence[Vendor], people: Sequence[Sequence[LeadId]]) -> list[str]:
+    """What to type before the first call."""
+    lines = [
+        "# What the file reads from the environment. The sandbox takes these; a vendor, yours.",
+        f"export LEADWIRE_CONFIG={shlex.quote(str(config))}",
+    ]
+    for vendor in chosen:
+        for setting in _settings_of(vendor):
+            value = str(ROLES[vendor.name].outbound.get(setting, "any"))
+            lines.append(f"export {_variable(vendor, setting)}={shlex.quote(value)}")
+    if len(people[0]) > 1:
+        lines += [
+            "# Whose ids are whose: an update that names one reaches all.",
+            "cat > leads.csv <<'END'",
+            "lead,system,scope,id",
+            *(_row(number, lead) for number, ids in enumerate(people, 1) for lead in ids),
+            "END",
+            "leadwire leads import leads.csv",
+        ]
+    return [
+        *lines,
+        "# Fake backends that know these leads, and the server; each writes to a file.",
+        "leadwire sandbox --samples > sandbox.log &",
+        "leadwire serve 2> leadwire.log &",
+        f"curl -s --retry 9 --retry-connrefused --retry-delay 1 {ADMIN}/readyz",
+    ]
+
+
+def _row(label: int, lead: LeadId) -> str:
+    """An id in the form of `leadwire leads import`."""
+    scope = ";".join(f"{name}={value}" for name, value in lead.scope)
+    return f"{label},{lead.system},{scope},{lead.id}"
 
 
 def _chosen(names: Sequence[str]) -> list[Vendor]:
@@ -140,10 +196,6 @@ def _variable(vendor: Vendor, setting: str) -> str:
     return f"{vendor.name}_{setting}".upper().replace("-", "_")
 
 
-def _variables(vendor: Vendor) -> list[str]:
-    return [_variable(vendor, setting) for setting in _settings_of(vendor)]
-
-
 def _minimal(chosen: Sequence[Vendor], credentials: Sequence[dict[str, str]]) -> str:
     connectors = {
         vendor.name: {
@@ -155,6 +207,7 @@ def _minimal(chosen: Sequence[Vendor], credentials: Sequence[dict[str, str]]) ->
     }
     names = list(connectors)
     authority = {credential["dialect"]: credential["dialect"] for credential in credentials}
+    authority[NATIVE.name] = names[0]
     document: dict[str, object] = {
         "log": {"url": "sqlite:data/leadwire.db"},
         "store": {"url": "sqlite:data/leadwire.db"},
@@ -166,7 +219,7 @@ def _minimal(chosen: Sequence[Vendor], credentials: Sequence[dict[str, str]]) ->
         # The sandbox is no public address.
         document["egress"] = {"allow": ["127.0.0.1/32"]}
     text: str = yaml.safe_dump(document, sort_keys=False, width=100)
-    return text
+    return _HEAD + text
 
 
 def _write(config: Path, text: str) -> None:
@@ -184,11 +237,36 @@ def curls(vendor: Vendor, credential: Mapping[str, str]) -> list[str]:
     return [curl(sample.keyed(settings)) for sample in vendor.samples]
 
 
+def _native_call(system: str, ids: Sequence[LeadId], token: str) -> SampleCall:
+    """A call of our own API, about the lead that the vendors' calls are about."""
+    lead = next((one for one in ids if one.system == system), LeadId(system, "42"))
+    named: dict[str, object] = {"system": lead.system, "id": lead.id}
+    if lead.scope:
+        named["scope"] = dict(lead.scope)
+    body = {
+        "lead": {"ids": [named]},
+        "changes": {"full_name": "Jane Smith", "disposition": "Sale"},
+    }
+    return SampleCall(
+        method="POST",
+        path=NATIVE_PATH,
+        query=(),
+        headers=(
+            ("Authorization", f"Bearer {token}"),
+            ("Content-Type", "application/json"),
+            ("Prefer", "wait=10"),
+        ),
+        body=json.dumps(body).encode(),
+        note=f"The native API: a name and a disposition, for {system}'s lead {lead.id}",
+    )
+
+
 def curl(sample: SampleCall) -> str:
-    """A call as a shell command."""
-    query = urlencode(sample.query)
+    """A call as a shell command, that prints the answer's status and headers too. Noojee's page
+    has a stray space in a parameter's name, which nobody should copy."""
+    query = urlencode([(name.strip(), value) for name, value in sample.query])
     url = f"{GATEWAY}{sample.path}?{query}" if query else f"{GATEWAY}{sample.path}"
-    words = ["curl", "-X", sample.method, url]
+    words = ["curl", "-i", "-X", sample.method, url]
     for name, value in sample.headers:
         words += ["-H", f"{name}: {value}"]
     if sample.body:

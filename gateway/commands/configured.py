@@ -9,11 +9,14 @@ from typing import Annotated, TypeAlias
 import typer
 
 from connectors.registry import VENDORS
-from gateway.settings import Loaded, Settings, read
+from gateway.edge.native import NATIVE
+from gateway.settings import Loaded, Settings, VendorSettings, read
 from gateway.settings.checks import Window
 from gateway.settings.model import ConnectorSettings, TenantSettings
 
 DEFAULT = Path("config/leadwire.yaml")
+KNOWN: tuple[VendorSettings, ...] = (*VENDORS, NATIVE)
+"""Everybody whose settings a file may hold."""
 
 ConfigFile: TypeAlias = Annotated[
     Path,
@@ -29,7 +32,7 @@ def configured(path: Path) -> Settings:
 
 def loaded(path: Path) -> Loaded:
     """The settings in a file, with warnings; raises SettingsError."""
-    return read(path, VENDORS, documented_limits=documented_limits)
+    return read(path, KNOWN, documented_limits=documented_limits)
 
 
 def documented_limits(

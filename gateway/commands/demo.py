@@ -10,7 +10,8 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,45 +19,32 @@ from urllib.parse import urlencode
 
 import orjson
 import typer
-import yaml
 
 from connectors.registry import VENDORS
-from connectors.sandbox.host import ADMIN, Running, SandboxHost, load
-from connectors.vendor import SampleCall, Vendor
+from connectors.sandbox.host import ADMIN, Running, SandboxHost
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
-from gateway.commands.narration import Told, narrate
-from gateway.dialect import Call, Caller, Dialect, Parsed
+from gateway.commands.casting import Cast, Part, cast
+from gateway.commands.narration import Told, closing, narrate, opening
+from gateway.commands.staging import backends, document, write
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
 from gateway.edge.admin.endpoints import LINK, UPDATE
 from gateway.eventlog.port import Topic
 from gateway.lines import configure
-from gateway.model.event import LeadId
+from gateway.model.trigger import TriggerKind
 from gateway.serving import ROLES, Server
-from gateway.settings import Settings
-from gateway.settings.loader import load as load_settings
 from gateway.settings.model import LoggingSettings
 from gateway.transport.aiohttp_client import AiohttpClient
 from gateway.transport.port import HttpClient, HttpRequest, HttpResponse
 
-TENANT = {"region": "AU", "timezone": "Australia/Melbourne"}
-KEYS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "noojee": {
-        "inbound": {"api_key": "demo-inbound-key"},
-        # A template has the fields its owner gave it; these are where the other sample's go.
-        "outbound": {
-            "api_key": "demo-outbound-key",
-            "fields": {"status": "Stage", "notes": "Notes"},
-        },
-    },
-    "pollybot": {
-        "inbound": {"token": "sk-workspace_demo_inbound"},
-        "outbound": {"token": "sk-workspace_demo_outbound", "api": "gen1"},
-    },
-}
-"""Vendors that take part, with keys that open nothing."""
 SETTLED_WITHIN, LOOK = 5.0, 0.02
+MOVED = (
+    "leadwire_events_accepted_total",
+    "leadwire_deliveries_total",
+    "leadwire_triggers_total",
+)
+"""Metrics that are shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,22 +64,10 @@ def demo(
 
 
 @dataclass(frozen=True)
-class Part:
-    """A vendor that takes part."""
-
-    vendor: Vendor
-    dialect: Dialect
-    sample: SampleCall
-    """With our key in place of the page's."""
-    lead: LeadId
-    """Whom the sample is about, in the vendor's own id space."""
-
-
-@dataclass(frozen=True)
 class Stage:
     """Everything that runs."""
 
-    parts: Sequence[Part]
+    cast: Cast
     host: SandboxHost
     sandbox: Running
     server: Server
@@ -99,94 +75,107 @@ class Stage:
     client: HttpClient
     clock: Clock
 
+    @property
+    def gateway_url(self) -> str:
+        """Where callers post."""
+        return f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def admin_url(self) -> str:
+        """Where operators look."""
+        return f"http://127.0.0.1:{self.server.admin_port}"
+
 
 async def run(folder: Path, *, keep: bool) -> bool:
     """The demo; whether everything was seen."""
-    clock = SystemClock()
-    parts = [part for vendor in VENDORS if vendor.name in KEYS for part in parts_of(vendor)]
-    backends = {part.vendor.name: load(part.vendor.sandbox, faithful=False) for part in parts}
-    host = SandboxHost(backends, clock)
-    for part in parts:
-        host.seed(part.vendor.name, {"id": part.lead.id})
+    clock, told = SystemClock(), cast()
+    host = backends(told, clock)
     sandbox = await host.serve()
     file = folder / "leadwire.yaml"
-    settings = write(file, document(parts, sandbox.url, 0, 0))
+    settings = write(file, document(told, sandbox.url, 0, 0))
     server = Server(settings, VENDORS, clock, ROLES)
     client = AiohttpClient(1)
     try:
         await server.start()
-        operated = wiring.operated(settings, server.storage, clock, server.links)
-        stage = Stage(parts, host, sandbox, server, operated, client, clock)
-        stories = await tell(stage)
-        write(file, document(parts, sandbox.url, server.port, server.admin_port))
+        operated = wiring.operated(settings, server.storage, clock, server.links, server.explaining)
+        stage = Stage(told, host, sandbox, server, operated, client, clock)
+        missing = await tell(stage)
+        write(file, document(told, sandbox.url, server.port, server.admin_port))
         if keep:
             _say_where(stage, file)
             await _interrupted()
-        return bool(stories) and all(told.complete for told in stories)
+        return not missing
     finally:
         await client.close()
         await server.stop()
         await sandbox.close()
 
 
-async def tell(stage: Stage) -> list[Told]:
-    """Send each sample and print its story."""
-    sys.stdout.write(
-        f"leadwire at http://127.0.0.1:{stage.server.port}, backends at {stage.sandbox.url}\n"
-    )
-    wish: dict[str, Any] = {
-        "leads": [
-            [
-                {"system": part.lead.system, "id": part.lead.id, "scope": dict(part.lead.scope)}
-                for part in stage.parts
-            ]
-        ]
-    }
-    linked = (await LINK.run(stage.operated, Asked(body=wish))).model_dump()["leads"][0]
-    names = " = ".join(f"{one['system']}:{one['id']}" for one in linked["ids"])
-    sys.stdout.write(f"linked as one lead: {names}\n")
-    stories = []
-    for number, part in enumerate(stage.parts, 1):
+async def tell(stage: Stage) -> list[str]:
+    """Send each sample and print its story; what was missing."""
+    names = [vendor.name for vendor in stage.cast.vendors]
+    _say(opening(stage.gateway_url, stage.sandbox.url, names, stage.cast.people))
+    await LINK.run(stage.operated, Asked(body={"leads": _links(stage.cast)}))
+    missing, stories = [], list[Told]()
+    for number, part in enumerate(stage.cast.parts, 1):
         told = await _send(stage, part)
-        sys.stdout.write(narrate(number, told))
-        sys.stdout.flush()
+        _say(narrate(number, told))
         stories.append(told)
-    seen = sum(told.complete for told in stories)
-    sys.stdout.write(f"\n{seen} of {len(stories)} calls went all the way.\n")
-    return stories
+        missing += [f"call {number}: {text}" for text in told.missing]
+    metrics = await _metrics(stage)
+    missing += await _missing_at_the_end(stage, stories, metrics)
+    url = f"{stage.admin_url}/metrics"
+    _say(closing(list(metrics), url, missing, len(stories), len(names)))
+    return missing
+
+
+def _links(told: Cast) -> list[list[dict[str, Any]]]:
+    return [
+        [{"system": one.system, "id": one.id, "scope": dict(one.scope)} for one in ids.values()]
+        for ids in told.people
+    ]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+# --- a call -------------------------------------------------------------------------------
 
 
 async def _send(stage: Stage, part: Part) -> Told:
     """Send a sample and gather all that it caused."""
-    sample = part.sample
-    before = {one.vendor.name: _newest(stage.host, one.vendor.name) for one in stage.parts}
+    sample, clock = part.sample, stage.clock
+    names = [vendor.name for vendor in stage.cast.vendors]
+    before = {name: _newest(stage.host, name) for name in names}
     query = f"?{urlencode(sample.query)}" if sample.query else ""
-    url = f"http://127.0.0.1:{stage.server.port}{sample.path}{query}"
+    url = f"{stage.gateway_url}{sample.path}{query}"
+    began = clock.monotonic()
     reply = await stage.client.send(
         HttpRequest(sample.method, url, sample.headers, sample.body, timeout=20.0)
     )
+    seconds = clock.monotonic() - began
     answered = reply if isinstance(reply, HttpResponse) else HttpResponse(0, {}, b"")
-    event_id = answered.headers.get("x-leadwire-event-id", "")
-    update = await _settled(stage, event_id)
-    triggers = [
-        event
-        for event in await _events(stage, Topic.TRIGGERS)
-        if event["data"]["event_id"] == event_id
-    ]
+    said = answered.headers.get("x-leadwire-event-id", "")
+    ids = [event.strip() for event in said.split(",") if event.strip()]
+    updates = [update for event in ids if (update := await _settled(stage, event)) is not None]
+    events = {event["id"]: event for event in await _events(stage, Topic.UPDATES)}
     return Told(
-        f"{part.vendor.name}: {sample.note}",
+        sample.note,
         line_of(part),
         sample.body,
         answered,
-        next((e for e in await _events(stage, Topic.UPDATES) if e["id"] == event_id), None),
+        seconds,
+        [events[event] for event in ids if event in events],
         {name: stage.host.calls(name, since=number) for name, number in before.items()},
-        update,
-        triggers,
+        updates,
+        [one for one in await _events(stage, Topic.TRIGGERS) if one["data"]["event_id"] in ids],
     )
 
 
 def line_of(part: Part) -> str:
-    """A sample's request line, with its key masked."""
+    """A sample's request line, with its keys masked."""
     sample = part.sample
     line = f"{sample.method} {sample.path}"
     if sample.query:
@@ -199,16 +188,15 @@ async def _settled(stage: Stage, event_id: str) -> dict[str, Any] | None:
     clock = stage.clock
     until = clock.monotonic() + SETTLED_WITHIN
     update: dict[str, Any] | None = None
-    while event_id:
+    while True:
         try:
             told = await UPDATE.run(stage.operated, Asked({"id": event_id}))
             update = told.model_dump(mode="json")
         except Refused:
             update = None
         if (update is not None and update["settled"]) or clock.monotonic() > until:
-            break
+            return update
         await clock.sleep(LOOK)
-    return update
 
 
 async def _events(stage: Stage, topic: Topic) -> list[dict[str, Any]]:
@@ -220,102 +208,66 @@ def _newest(host: SandboxHost, vendor: str) -> int:
     return max((int(str(call["number"])) for call in host.calls(vendor)), default=0)
 
 
-# --- setting up ---------------------------------------------------------------------------
+# --- the end ------------------------------------------------------------------------------
 
 
-def parts_of(vendor: Vendor) -> list[Part]:
-    """A vendor's samples with our keys, and whom they are about. Raises ValueError for a sample
-    that its own dialect does not take."""
-    dialect, model, name = vendor.dialect, vendor.credential_settings, vendor.name
-    if dialect is None or model is None:
-        return []
-    settings = model.model_validate({"dialect": name, "system": name, **KEYS[name]["inbound"]})
-    caller = Caller("default", name, TENANT["region"], TENANT["timezone"], settings)
-    parts = []
-    for page in vendor.samples:
-        sample = page.keyed(settings)
-        parsed = dialect.parse(_call(sample, dialect), sample.body, caller)
-        if not isinstance(parsed, Parsed):
-            raise ValueError(f"{name} does not take its own sample: {parsed}")
-        parts.append(Part(vendor, dialect, sample, parsed.updates[0].lead))
-    return parts
+async def _metrics(stage: Stage) -> dict[str, float]:
+    """The counters to be shown that are not 0, as the admin port tells them."""
+    reply = await stage.client.send(HttpRequest("GET", f"{stage.admin_url}/metrics", timeout=20.0))
+    text = reply.body.decode() if isinstance(reply, HttpResponse) else ""
+    lines = [line for line in text.splitlines() if line.startswith(MOVED)]
+    split = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+    return {f"{name} {value:g}": value for name, value in split.items() if value}
 
 
-def _call(sample: SampleCall, dialect: Dialect) -> Call:
-    """A sample as the front door sees it; the operation and path parameters by the dialect's
-    routes."""
-    headers = {name.lower(): value for name, value in sample.headers}
-    operation, parameters = "", dict[str, str]()
-    for route in dialect.routes:
-        found = _matched(route.path, sample.path)
-        if found is not None and route.method == sample.method:
-            operation, parameters = route.operation, found
-            break
-    return Call(sample.method, sample.path, operation, parameters, sample.query, headers)
+async def _missing_at_the_end(
+    stage: Stage, stories: Sequence[Told], metrics: Mapping[str, float]
+) -> list[str]:
+    """What only shows over all calls."""
+    missing = []
+    fired = {trigger["data"]["kind"] for told in stories for trigger in told.triggers}
+    missing += [f"no {kind} trigger" for kind in TriggerKind if kind not in fired]
+    wanted = _by_lead((e["subject"], e["id"]) for e in await _events(stage, Topic.UPDATES))
+    outcomes = await _events(stage, Topic.OUTCOMES)
+    for vendor in stage.cast.vendors:
+        own = [one for one in outcomes if one["data"]["connector"] == vendor.name]
+        if _by_lead((one["subject"], one["data"]["event_id"]) for one in own) != wanted:
+            missing.append(f"the order of the log at {vendor.name}")
+    events = sum(len(told.events) for told in stories)
+    sums = {name: sum(v for k, v in metrics.items() if k.startswith(name)) for name in MOVED}
+    due = (events, events * len(stage.cast.vendors), sum(len(told.triggers) for told in stories))
+    missing += [name for name, count in zip(MOVED, due, strict=True) if sums[name] != count]
+    return missing
 
 
-def _matched(template: str, path: str) -> dict[str, str] | None:
-    """The path parameters, where a path is of a template."""
-    wanted, given = template.split("/"), path.split("/")
-    if len(wanted) != len(given):
-        return None
-    found = {}
-    for want, part in zip(wanted, given, strict=True):
-        if want.startswith("{"):
-            found[want[1:-1].partition(":")[0]] = part
-        elif want != part:
-            return None
-    return found
-
-
-def document(parts: Sequence[Part], sandbox: str, port: int, admin_port: int) -> dict[str, Any]:
-    """The configuration."""
-    names = [part.vendor.name for part in parts]
-    return {
-        "server": {"host": "127.0.0.1", "port": port},
-        "admin": {"host": "127.0.0.1", "port": admin_port},
-        "log": {"url": "sqlite:leadwire.db"},
-        "store": {"url": "sqlite:leadwire.db"},
-        "tenants": {
-            "default": {
-                **TENANT,
-                "credentials": [
-                    {"dialect": name, "system": name, **KEYS[name]["inbound"]} for name in names
-                ],
-            }
-        },
-        "connectors": {
-            name: {"vendor": name, "base_url": f"{sandbox}/{name}", **KEYS[name]["outbound"]}
-            for name in names
-        },
-        "routes": [
-            {"name": "everything", "connectors": names, "authority": {name: name for name in names}}
-        ],
-        "shutdown_within": "2s",
-    }
-
-
-def write(file: Path, tree: Mapping[str, Any]) -> Settings:
-    """Write a configuration, and read it as any other; the environment has no say."""
-    file.write_text(yaml.safe_dump(tree, sort_keys=False, width=100), "utf-8")
-    return load_settings(file, VENDORS, environ={})
+def _by_lead(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Each lead's events in order."""
+    lanes = defaultdict[str, list[str]](list)
+    for lead, event in pairs:
+        lanes[lead].append(event)
+    return dict(lanes)
 
 
 def _say_where(stage: Stage, file: Path) -> None:
-    port, admin_port = stage.server.port, stage.server.admin_port
     lines = [
         "",
-        "Still up, until Ctrl-C:",
-        f"  calls     http://127.0.0.1:{port}",
-        f"  metrics   http://127.0.0.1:{admin_port}/metrics",
-        f"  admin API http://127.0.0.1:{admin_port}/openapi.json",
+        "Still up, until Ctrl-C. Look at:",
+        f"  metrics   {stage.admin_url}/metrics",
+        f"  admin API {stage.admin_url}/openapi.json",
     ]
-    for part in stage.parts:
-        url = f"{stage.sandbox.url}{ADMIN}/{part.vendor.name}"
-        lines += [f"  {part.vendor.name}  {url}/leads", f"  {part.vendor.name}  {url}/calls"]
-    lines += [f"  leadwire events --config {file}", ""]
-    sys.stdout.write("\n".join(lines))
-    sys.stdout.flush()
+    for vendor in stage.cast.vendors:
+        url = f"{stage.sandbox.url}{ADMIN}/{vendor.name}"
+        lines.append(f"  {vendor.name}: {url}/leads and /calls")
+    lines += [
+        f"Callers post to {stage.gateway_url}; its configuration:",
+        f"  {file}",
+        "In another terminal:",
+        f"  export LEADWIRE_CONFIG={file}",
+        "  leadwire events",
+        "  leadwire connectors list",
+        "",
+    ]
+    _say("\n".join(lines))
 
 
 async def _interrupted() -> None:

@@ -14,6 +14,8 @@ from connectors.registry import VENDORS
 from connectors.sandbox.host import ADMIN, SandboxHost, load
 from connectors.vendor import Vendor
 from gateway.clock import SystemClock
+from gateway.commands.casting import cast
+from gateway.commands.staging import seed
 
 
 def register(app: typer.Typer) -> None:
@@ -30,12 +32,19 @@ def sandbox(
     faithful: Annotated[
         bool, typer.Option("--faithful", help="With the vendors' quotas, floors and locks.")
     ] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Knowing the leads of the vendors' sample calls.")
+    ] = False,
 ) -> None:
     """Serve fake vendor backends until interrupted: a prefix per vendor, state, faults on request
     and a record of every call."""
     chosen = _chosen(vendors or [])
     backends = {vendor.name: load(vendor.sandbox, faithful) for vendor in chosen}
     served = SandboxHost(backends, SystemClock(), faithful)
+    if samples:
+        told = cast()
+        for vendor in chosen:
+            seed(served, told, vendor)
     try:
         uvloop.run(_serve(served, chosen, host, port))
     except OSError as error:

@@ -27,8 +27,17 @@ def schema(name: str) -> dict[str, Any]:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     spec = typer.Typer(no_args_is_help=True, help="Print the contracts that others build on.")
+    spec.command("openapi")(print_openapi)
     spec.command("schema")(print_schema)
     app.add_typer(spec, name="spec")
+
+
+def print_openapi() -> None:
+    """Print the OpenAPI document: the native API and the admin API."""
+    # What it is made of takes long to import.
+    from gateway.edge.openapi import document  # noqa: PLC0415
+
+    _print(document())
 
 
 def print_schema(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from gateway.eventlog.port import NewRecord, Topic, partition_of
 from gateway.model.changes import Changes
 from gateway.model.codec import outcome_headers, outcome_value, update_headers, update_value
 from gateway.model.codes import Code
-from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes, trace_of
 from gateway.model.making import make_origin, make_update
 from gateway.model.outcome import Kind, Outcome
 from gateway.routes import Routes
@@ -42,10 +41,6 @@ class Built(NamedTuple):
     waits: bool
 
 
-_TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context; anything else is not handed on."""
-
-
 class Builder:
     """Makes events. Raises DatabaseUnavailable where a lead must be looked up and can't be."""
 
@@ -67,9 +62,7 @@ class Builder:
         authority will give one."""
         time = rfc3339(now)
         batch = str(uuid_utils.uuid7()) if len(updates) > 1 else None
-        traceparent = call.headers.get("traceparent")
-        if traceparent is not None and not _TRACE.fullmatch(traceparent):
-            traceparent = None
+        traceparent = trace_of(call.headers.get("traceparent"))
         events = []
         waits = False
         for update in updates:
@@ -95,7 +88,7 @@ class Builder:
                     decision.authority,
                     decision.followers,
                     self._replyto if waited else None,
-                    traceparent,
+                    update.traceparent or traceparent,
                 )
             )
         return Built(tuple(events), waits)
@@ -107,7 +100,7 @@ class Builder:
         return Draft(
             caller.tenant,
             key,
-            (update.lead,),
+            (update.lead, *update.others),
             update.changes,
             update.attributes,
             update.triggers,

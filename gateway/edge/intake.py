@@ -43,6 +43,7 @@ from gateway.journal.port import Entry, Journal, JournalUnavailable
 from gateway.metrics import Metrics
 from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
+from gateway.model.outcome import Kind
 from gateway.store.claims import Answered, Attached, Claim, Fresh, Reused
 
 RETRY_AFTER = 5.0
@@ -78,7 +79,7 @@ class Intake:
         quota = found.quotas.get(call.operation)
         if quota is None:
             return found, None
-        taken = quota.take(self.clock.now())
+        taken = quota.take(self.clock.monotonic(), self.clock.now())
         if isinstance(taken, QuotaState):
             return found, taken
         return self._refuse(dialect, call, taken, taken.quota)
@@ -176,7 +177,7 @@ class Intake:
             self.views.translated(dialect, outcomes[i]) if i in outcomes else Accepted(i)
             for i in ids
         ]
-        leads = await self.views.of(dialect, events, results) if dialect.wants_lead else ()
+        leads = await self.views.of(dialect, events) if dialect.wants_lead else ()
         answer = dialect.answer(
             Answering(
                 visit.call,
@@ -190,15 +191,14 @@ class Intake:
         )
         headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),) if ids else ()
         if outcomes:
-            told = ",".join(f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values())
-            headers += ((OUTCOME, told),)
+            headers += ((OUTCOME, ",".join(map(_told, outcomes.values()))),)
         window = visit.registered.settings.dedupe_window
         return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
 
     def _claim(self, visit: Visit, body: bytes, built: Built) -> Claim | None:
         """The call's claim on its events; None for a call that neither waits nor has a key."""
         call, registered = visit.call, visit.registered
-        given = call.headers.get("idempotency-key", "").strip(_QUOTED) or visit.parsed.key
+        given = _key(call) or visit.parsed.key
         if given is None and not built.waits and not registered.settings.dedupe_window:
             return None
         told = _digest(call, body, registered.name)
@@ -261,8 +261,22 @@ _REASONS = {
 }
 
 
+def _told(settled: Settled) -> str:
+    """Connector and outcome; where nothing was sent, why."""
+    outcome = settled.outcome
+    word = outcome.code if outcome.kind is Kind.SKIPPED else outcome.kind
+    return f"{outcome.connector}={word}"
+
+
 def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
     return Answer(answer.status, answer.body, answer.headers + headers, answer.content_type)
+
+
+def _key(call: Call) -> str:
+    """The header `Idempotency-Key`, quoted or bare. Bytes of it that are no UTF-8 are spelt out:
+    as they are they could not be stored."""
+    given = call.headers.get("idempotency-key", "").strip(_QUOTED)
+    return given if given.isascii() else given.encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(call: Call, body: bytes, credential: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Accepted, Dialect, LeadView, Settled, UpdateResult
 from gateway.model.changes import Clear, Set
+from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
 from gateway.model.json import JsonValue, merge_patch
 from gateway.store import fields
@@ -21,7 +22,8 @@ class Views:
 
     def __init__(self, store: Store, vendor_of: Mapping[str, str]) -> None:
         """`vendor_of` names each connector's vendor. The store is read only for dialects that
-        want the lead, and only where the vendor's own snapshot is not there."""
+        want the lead: a snapshot may be of another of the vendor's APIs than the caller's, which
+        only the dialect can tell."""
         self._store, self._vendor_of = store, vendor_of
 
     def translated(self, dialect: Dialect, result: UpdateResult) -> UpdateResult:
@@ -36,18 +38,16 @@ class Views:
         details = {
             name: None if name.endswith("_id") else value for name, value in outcome.details.items()
         }
+        if outcome.code is Code.SHADOWED:
+            # What a rehearsing connector would have sent is for operators.
+            details = {}
         return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
 
-    async def of(
-        self, dialect: Dialect, events: Sequence[LeadUpdate], results: Sequence[UpdateResult]
-    ) -> list[LeadView]:
+    async def of(self, dialect: Dialect, events: Sequence[LeadUpdate]) -> list[LeadView]:
         """One view per update; none at all for a dialect that doesn't want them."""
         if not dialect.wants_lead:
             return []
-        return [
-            await self._view(event) if _needed(result) else {}
-            for event, result in zip(events, results, strict=True)
-        ]
+        return [await self._view(event) for event in events]
 
     async def _view(self, event: LeadUpdate) -> LeadView:
         tenant, lead = event.tenant, event.lead_key
@@ -80,7 +80,3 @@ def overlaid(known: Mapping[str, JsonValue], event: LeadUpdate) -> LeadView:
     view["attributes"] = merged
     view["id"] = event.ids[0].id if event.ids else None
     return view
-
-
-def _needed(result: UpdateResult) -> bool:
-    return not (isinstance(result, Settled) and result.outcome.snapshot is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -30,6 +31,17 @@ class LeadId:
     """Whose id this is: a connector's system, `email`, `phone`, or `<system>:<field>`."""
     id: str
     scope: Scope = ()
+
+
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]*)?"
+)
+
+
+def trace_of(given: object) -> str | None:
+    """A `traceparent`; None for what can't be one, which is passed over (W3C Trace Context,
+    section 3.2.2)."""
+    return given if isinstance(given, str) and _TRACEPARENT.fullmatch(given) else None
 
 
 def lead_key(tenant: str, lead: LeadId) -> str:

@@ -34,6 +34,8 @@ class Result(StrEnum):
     """The request never left us."""
     ANSWER_UNKNOWN = "answer_unknown"
     """The request left, no answer came: the vendor may have acted."""
+    PENDING = "pending"
+    """The vendor took it and says later what became of it."""
     MISCONFIGURED = "misconfigured"
     NOT_SENT = "not_sent"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -69,10 +68,10 @@ def check(
 def _places(settings: Settings) -> Iterator[Finding]:
     log, store = settings.log.url, settings.store.url
     log_kind, store_kind = log.partition(":")[0], store.partition(":")[0]
-    if log_kind not in {"sqlite", "kafka"}:
-        yield ("log", "url"), "should be sqlite:PATH or kafka://host:port"
-    elif log_kind == "kafka" and not urlsplit(log).netloc:
-        yield ("log", "url"), "should name brokers: kafka://host:port,host:port"
+    if log_kind == "kafka":
+        yield ("log", "url"), "a Kafka log is not available yet: write sqlite:PATH"
+    elif log_kind != "sqlite":
+        yield ("log", "url"), "should be sqlite:PATH"
     if store_kind in {"postgresql", "postgres"}:
         yield ("store", "url"), "a PostgreSQL store is not available yet: write sqlite:PATH"
     elif store_kind != "sqlite":
@@ -156,17 +155,33 @@ def _routes(settings: Settings, dialects: Sequence[str]) -> Iterator[Finding]:
             if name not in settings.connectors:
                 known = nearest(name, settings.connectors)
                 yield (*path, "connectors", position), f"there is no connector {name!r}{known}"
-        yield from _authority((*path, "authority"), route, dialects)
+        there = [name for name in route.connectors if name in settings.connectors]
+        yield from _authority((*path, "authority"), route, there, dialects)
+        yield from _followers(path, route, settings)
 
 
-def _authority(path: Path, route: RouteSettings, dialects: Sequence[str]) -> Iterator[Finding]:
+def _authority(
+    path: Path, route: RouteSettings, there: Sequence[str], dialects: Sequence[str]
+) -> Iterator[Finding]:
+    """`there` are the route's connectors that exist: no other is worth naming."""
     for dialect, name in route.authority.items():
         if dialect not in {*dialects, "default"}:
             known = nearest(dialect, (*dialects, "default"))
             yield (*path, dialect), f"there is no dialect {dialect!r}{known}"
         if name not in route.connectors:
-            known = nearest(name, route.connectors)
+            known = nearest(name, there)
             yield (*path, dialect), f"{name!r} is no connector of this route{known}"
+
+
+def _followers(path: Path, route: RouteSettings, settings: Settings) -> Iterator[Finding]:
+    """A shadow applies nothing, so whoever waits for that would never send."""
+    if route.followers != "after_authority":
+        return
+    for dialect, name in route.authority.items():
+        connector = settings.connectors.get(name)
+        if connector is not None and connector.mode == "shadow":
+            text = f"{name!r} is a shadow and applies nothing: its followers would never send"
+            yield (*path, "authority", dialect), text
 
 
 def noted(document: Document, findings: Iterator[Finding]) -> tuple[Problem, ...]:

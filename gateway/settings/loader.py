@@ -65,7 +65,9 @@ def _text(path: FilePath) -> str:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        raise SettingsError([Problem(str(path), (), "there is no such file")]) from None
+        raise SettingsError(
+            [Problem(str(path), (), "there is no such file: `leadwire config init` writes one")]
+        ) from None
     except UnicodeDecodeError:
         raise SettingsError([Problem(str(path), (), "is not UTF-8")]) from None
     except OSError as error:

@@ -87,7 +87,7 @@ class LogSettings(Section):
     """Where events are kept."""
 
     url: str = "sqlite:data/leadwire.db"
-    """`sqlite:PATH` or `kafka://host:port,…`."""
+    """`sqlite:PATH`."""
     prefix: str = Field("leadwire", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """First word of every topic's name."""
     partitions: int = Field(24, ge=1, le=1024)

@@ -157,6 +157,8 @@ def _written(default: object, kind: str) -> str:
         return "required"
     if default is None:
         return "none"
+    if default == "":
+        return "empty"
     if kind == "duration" and isinstance(default, float):
         return f"`{written(default)}`"
     if isinstance(default, bool):

@@ -36,6 +36,7 @@ def warnings(settings: Settings) -> Iterator[Finding]:
                 yield ("connectors", name, setting), _IN_CLEAR
         if all(name not in route.connectors for route in settings.routes):
             yield ("connectors", name), "no route names it, so it gets nothing"
+    yield from _shadows(settings)
     yield from _tenants(settings)
     yield from _files(settings)
 
@@ -45,6 +46,14 @@ def _urls(connector: ConnectorSettings) -> Iterator[tuple[str, str]]:
         value = getattr(connector, name)
         if value and type_text(field.annotation, tuple(field.metadata)) == "URL":
             yield name, value
+
+
+def _shadows(settings: Settings) -> Iterator[Finding]:
+    for number, route in enumerate(settings.routes):
+        for dialect, name in route.authority.items():
+            if settings.connectors[name].mode == "shadow":
+                text = f"{name!r} is a shadow: its callers hear success, and nothing is sent"
+                yield ("routes", number, "authority", dialect), text
 
 
 def _tenants(settings: Settings) -> Iterator[Finding]:

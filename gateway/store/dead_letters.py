@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.database.port import Operation, Query
-from gateway.store import fields
+from gateway.store import fields, parked
 from gateway.store.settling import ParkedRow, park
 
 _COLUMNS = (
@@ -81,7 +81,7 @@ class Redriven:
 
     sent: tuple[str, ...]
     refused: tuple[str, ...]
-    """A later update of the same lead was applied there since."""
+    """A later update of the same lead was applied there since, or the vendor has it."""
     held: tuple[str, ...] = ()
 
 
@@ -91,8 +91,9 @@ def redrive(
     """Put open dead letters back before the lead's other waiting updates, in log order."""
     sent, refused = [], []
     for letter in (yield from find(replace(wanted, state="open"), 10_000)):
-        newest = yield from fields.newest_applied(letter.tenant, letter.lead, letter.connector)
-        if newest > letter.pos and not force:
+        applied = yield from fields.newest_applied(letter.tenant, letter.lead, letter.connector)
+        pending = yield from parked.newest_pending(letter.connector, letter.lead)
+        if max(applied, pending) > letter.pos and not force:
             refused.append(letter.id)
             continue
         sent.append(letter.id)

@@ -61,6 +61,15 @@ def ids_of(tenant: str, lead: str) -> Operation[list[LeadId]]:
     return [LeadId(system, id, scope_from_text(scope)) for system, id, scope in rows]
 
 
+def scopes_of(tenant: str, lead: LeadId) -> Operation[list[str]]:
+    """The scopes under which an id is linked, as text; for whoever left the scope out."""
+    rows = yield Query(
+        "SELECT scope FROM lead_links WHERE tenant = ? AND system = ? AND id = ? ORDER BY place",
+        (tenant, lead.system, lead.id),
+    )
+    return [str(row[0]) for row in rows]
+
+
 def link(tenant: str, sets: Sequence[Sequence[LeadId]]) -> Operation[list[str]]:
     """Link each set of ids to one lead; the key of each set, in order. All or nothing.
 

@@ -62,10 +62,26 @@ def summary(connector: str, most: int) -> Operation[list[Row]]:
     )
 
 
-def oldest_time(connector: str) -> Operation[float | None]:
-    """When the oldest parked update was accepted, unix seconds."""
-    rows = yield Query("SELECT MIN(time) FROM parked WHERE connector = ?", (connector,))
-    return None if rows[0][0] is None else float(rows[0][0])
+def standing(connector: str) -> Operation[tuple[float | None, int]]:
+    """When the oldest parked update was accepted (unix seconds), and how many the vendor has
+    taken without saying yet what became of them."""
+    rows = yield Query(
+        "SELECT MIN(time), SUM(CASE WHEN state = 'pending' THEN 1 ELSE 0 END) FROM parked"
+        " WHERE connector = ?",
+        (connector,),
+    )
+    oldest, pending = rows[0]
+    return None if oldest is None else float(oldest), int(pending or 0)
+
+
+def newest_pending(connector: str, lead: str) -> Operation[int]:
+    """Log position of a lead's newest update that the vendor has and has not decided on; -1 for
+    none."""
+    rows = yield Query(
+        "SELECT MAX(pos) FROM parked WHERE connector = ? AND lead = ? AND state = 'pending'",
+        (connector, lead),
+    )
+    return -1 if rows[0][0] is None else int(rows[0][0])
 
 
 def of_event(event_id: str) -> Operation[list[tuple[str, ParkedRow]]]:

@@ -1,7 +1,8 @@
-"""The store that its contract suites run on."""
+"""What the ports' contract suites run on."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from gateway.database.sqlite import SqliteDatabase
 from gateway.store.port import Store
+from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.port import HttpClient
+from tests.contracts.peers import BOUND, Peer
 
 
 @pytest.fixture
@@ -19,3 +23,21 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.start()
     yield store
     await database.close()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    """A scripted server."""
+    peer = Peer()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.port = server.sockets[0].getsockname()[1]
+    yield peer
+    server.close()
+
+
+@pytest.fixture(params=[AiohttpClient])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[HttpClient]:
+    """Every adapter, with a small bound."""
+    client: HttpClient = request.param(concurrency=2, max_body=BOUND)
+    yield client
+    await client.close()

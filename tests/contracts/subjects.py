@@ -11,6 +11,8 @@ import orjson
 import pytest
 
 from connectors.delivery.connector import Delivery
+from connectors.dialnexa import VENDOR as DIALNEXA
+from connectors.dialnexa import wire as dialnexa
 from connectors.noojee import VENDOR as NOOJEE
 from connectors.noojee import wire as noojee
 from connectors.pollybot import VENDOR as POLLYBOT
@@ -19,6 +21,7 @@ from connectors.registry import VENDORS
 from connectors.vendor import SampleCall
 from gateway.model.changes import CLEAR, KEEP, Set
 from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
+from tests.contracts import leadsquared
 from tests.contracts.vendors import (
     EVENT_ID,
     INBOUND,
@@ -145,6 +148,63 @@ _POLLYBOT_GEN2 = replace(
     ),
 )
 
+# --- Dialnexa -------------------------------------------------------------------------------
+
+_CAMPAIGN_LEAD = "cmp_5tw8vz2rnx1q"
+_DIALNEXA_CALLS: dict[str, Any] = {
+    "parts": {
+        "name": "Priya",
+        "phoneNumber": "098765 43212",
+        "countryCode": "+91",
+        "notes": {"loan_amount": 250000, "vip": True},
+    },
+    "table": {"name": None, "metadata": {"product": "car_loan"}, "notes": "Call after six"},
+    "two objects": {"metadata": {}, "notes": {"from": ["branch"]}, "language": "hi"},
+}
+
+
+def _patch(name: str, body: Any) -> SampleCall:
+    path = f"/v1/campaigns-leads/{_CAMPAIGN_LEAD}"
+    return SampleCall("PATCH", path, (), _JSON, orjson.dumps(body), name)
+
+
+def _is_dialnexas(body: bytes) -> bool:
+    reply = dialnexa.read_reply(body)
+    return reply is not None and reply.status is not None
+
+
+_DIALNEXA = Subject(
+    name="dialnexa",
+    vendor=DIALNEXA,
+    credential={"token": INBOUND},
+    connector={"token": OUTBOUND},
+    samples=tuple(
+        _patch(name, body)
+        for name, body in (*_captures("dialnexa", "update_request"), *_DIALNEXA_CALLS.items())
+    ),
+    keyed=in_header("Authorization", "Bearer "),
+    ours=_is_dialnexas,
+    empty_body=True,
+    no_key=Said(401, dialnexa.UNAUTHORIZED),
+    wrong_key=Said(401, dialnexa.UNAUTHORIZED),
+    busy=Said(429, dialnexa.TOO_MANY_REQUESTS),
+    over_quota=Said(429, dialnexa.TOO_MANY_REQUESTS),
+    says_when=True,
+    seed={"id": _CAMPAIGN_LEAD, "name": "P. Sharma", "metadata": {"product": "home_loan"}},
+    errors=(
+        Said(400, dialnexa.failure(400, dialnexa.BAD_PHONE)),
+        *(Said(400, orjson.dumps(body)) for _, body in _captures("dialnexa", "error_*field*")),
+        Said(403, dialnexa.failure(403, dialnexa.NOT_ALLOWED)),
+        Said(404, dialnexa.failure(404, dialnexa.NO_LEAD)),
+        Said(409, dialnexa.failure(409, dialnexa.LOCKED)),
+        Said(401, dialnexa.UNAUTHORIZED, "our own key stops the connector"),
+        Said(404, dialnexa.failure(404, "Cannot PATCH /v1"), "the endpoint is gone, not the lead"),
+        Said(422, dialnexa.failure(422, "Not so"), "it is told as the 400 of this endpoint"),
+        Said(429, dialnexa.TOO_MANY_REQUESTS, "a throttle is waited for"),
+        Said(500, dialnexa.INTERNAL, "a server error is tried again"),
+    ),
+)
+
 # --- Acme -----------------------------------------------------------------------------------
 
 _ACME = Subject(
@@ -204,7 +264,8 @@ _WEBHOOK = Delivered(
     given=tuple(Delivery(event, (), event.ids, {}, NOW) for event in _WEBHOOK_EVENTS),
 )
 
-SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, _ACME)
+_LEADSQUARED = (leadsquared.ASYNC, leadsquared.BULK)
+SUBJECTS = (_NOOJEE, _POLLYBOT, _POLLYBOT_GEN2, *_LEADSQUARED, _DIALNEXA, _ACME)
 """Vendors that are spoken to us."""
 ALL: tuple[Delivered, ...] = (*SUBJECTS, _WEBHOOK)
 """Those, and the ones that only are delivered to."""

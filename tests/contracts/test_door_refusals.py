@@ -118,9 +118,15 @@ def door(tmp_path: Path, spoken: Spoken) -> Front:
     intake = replace(made.intake, credentials=spoken.credentials)
     old = made.door
     made.door = Door(
-        [spoken.dialect], intake, old._asking, old._claiming, old._settings, SystemClock(),
+        [spoken.dialect],
+        intake,
+        old._asking,
+        old._explaining,
+        old._claiming,
+        old._settings,
+        SystemClock(),
         old._metrics,
-    )  # fmt: skip
+    )
     return made
 
 

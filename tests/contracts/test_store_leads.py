@@ -47,6 +47,14 @@ async def test_a_set_has_the_key_of_the_id_linked_first(store: Store) -> None:
     assert await store.run(lambda: leads.ids_of(TENANT, lead_key(TENANT, A))) == [A, B, C]
 
 
+async def test_the_scopes_of_an_id_are_told(store: Store) -> None:
+    """Those of this tenant's id, first-linked first."""
+    narrow = LeadId("crm", "a", scope_of({"list": "7"}))
+    await linked(store, [B, narrow], [A, C])
+    assert await store.run(lambda: leads.scopes_of(TENANT, A)) == ["list=7", ""]
+    assert await store.run(lambda: leads.scopes_of("other", A)) == []
+
+
 async def test_sets_that_share_an_id_become_one(store: Store) -> None:
     """Under the key of the id linked first of all."""
     assert await linked(store, [A, B], [C, D]) == [lead_key(TENANT, A), lead_key(TENANT, C)]

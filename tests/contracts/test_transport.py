@@ -1,16 +1,13 @@
-"""What every HTTP client promises, held over real sockets on the loopback."""
+"""What every HTTP client promises about answers, held over real sockets on the loopback."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.transport.aiohttp_client import AiohttpClient
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -18,76 +15,7 @@ from gateway.transport.port import (
     HttpRequest,
     HttpResponse,
 )
-
-BOUND = 1000
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the connection."""
-    writer.close()
-
-
-async def stay_silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    """Answer nothing until the client hangs up."""
-    await reader.read()
-
-
-@dataclass
-class Peer:
-    """A server that plays a script: bytes to answer, or what to do with the connection."""
-
-    script: list[bytes | Answering] = field(default_factory=list)
-    requests: list[bytes] = field(default_factory=list)
-    connections: int = 0
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read each request whole, then play the next line of the script."""
-        self.connections += 1
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while not writer.is_closing():
-                self.requests.append(await read_request(reader))
-                step = self.script.pop(0)
-                if isinstance(step, bytes):
-                    writer.write(step)
-                else:
-                    await step(reader, writer)
-        writer.close()
-
-
-async def read_request(reader: asyncio.StreamReader) -> bytes:
-    """One request: its head and as much body as it announces."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    for line in head.lower().split(b"\r\n"):
-        if line.startswith(b"content-length:"):
-            return head + await reader.readexactly(int(line.split(b":")[1]))
-    return head
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    """A scripted server."""
-    peer = Peer()
-    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
-    peer.port = server.sockets[0].getsockname()[1]
-    yield peer
-    server.close()
-
-
-@pytest.fixture(params=[AiohttpClient])
-async def client(request: pytest.FixtureRequest) -> AsyncIterator[HttpClient]:
-    """Every adapter, with a small bound."""
-    client: HttpClient = request.param(concurrency=2, max_body=BOUND)
-    yield client
-    await client.close()
+from tests.contracts.peers import BOUND, OK, Peer, hang_up, stay_silent
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 304, 404, 429, 500, 599])
@@ -98,27 +26,6 @@ async def test_any_status_is_an_answer(client: HttpClient, peer: Peer, status: i
     expected = {"location": "/other", "content-length": "0"}
     assert reply == HttpResponse(status, expected, b"")
     assert len(peer.requests) == 1
-
-
-async def test_the_request_goes_out_as_written(client: HttpClient, peer: Peer) -> None:
-    """Path, query, headers and body reach the other side byte for byte."""
-    peer.script = [OK]
-    await client.send(
-        HttpRequest(
-            "PUT", peer.url + "/a%2Fb?k=u%24r%20x", (("X-Api-Key", "k"), ("x-b", "2")), b'{"a":1}'
-        )
-    )
-    lines = peer.requests[0].split(b"\r\n")
-    assert lines[0] == b"PUT /a%2Fb?k=u%24r%20x HTTP/1.1"
-    assert {b"X-Api-Key: k", b"x-b: 2", b"Content-Length: 7"} <= set(lines)
-    assert lines[-1] == b'{"a":1}'
-
-
-async def test_a_content_type_is_not_made_up(client: HttpClient, peer: Peer) -> None:
-    """Only the connector says what the body is."""
-    peer.script = [OK]
-    await client.send(HttpRequest("POST", peer.url, body=b"x"))
-    assert b"content-type" not in peer.requests[0].lower()
 
 
 async def test_header_names_are_lower_case_and_repeats_joined(
@@ -180,12 +87,6 @@ async def test_a_failed_tls_handshake_never_left(client: HttpClient) -> None:
     assert isinstance(await client.send(request), ConnectFailed)
     server.close()
     assert [b"POST" in bytes_ for bytes_ in heard] == [False]
-
-
-@pytest.mark.parametrize("url", ["not a url", "http://", "ftp://example.com/", "http://a:99999/"])
-async def test_a_bad_url_never_left(client: HttpClient, url: str) -> None:
-    """It is a reply like any other, not an exception."""
-    assert isinstance(await client.send(HttpRequest("GET", url)), ConnectFailed)
 
 
 async def test_time_out_while_looking_up_the_name_never_left(
@@ -348,55 +249,6 @@ async def test_an_answer_before_the_request_was_read_ends_the_connection(
     server.close()
 
 
-@pytest.mark.parametrize("header", [("X-A", "1\r\nX-B: 2"), ("X A", "1"), ("", "1"), ("X-A", "\0")])
-async def test_a_header_that_cannot_be_written_is_an_error(
-    client: HttpClient, peer: Peer, header: tuple[str, str]
-) -> None:
-    """Nobody smuggles a second header in."""
-    with pytest.raises(ValueError, match="can't be written"):
-        await client.send(HttpRequest("GET", peer.url, (header,)))
-    assert peer.connections == 0
-
-
-@pytest.mark.parametrize("target", ["/a b", "/a\r\nX-B: 2", "/\u00e4"])
-async def test_a_target_that_cannot_be_written_never_left(
-    client: HttpClient, peer: Peer, target: str
-) -> None:
-    """Connectors write what they mean percent-encoded."""
-    reply = await client.send(HttpRequest("GET", peer.url + target))
-    assert (reply, peer.connections) == (ConnectFailed("the URL cannot be used"), 0)
-
-
-@pytest.mark.parametrize(
-    ("url", "line"),
-    [("", b"GET / HTTP/1.1"), ("?a=1#f", b"GET /?a=1 HTTP/1.1"), ("/a#f?x", b"GET /a HTTP/1.1")],
-)
-async def test_a_target_is_completed(client: HttpClient, peer: Peer, url: str, line: bytes) -> None:
-    """A path that isn't there is the root; a fragment stays here."""
-    peer.script = [OK]
-    await client.send(HttpRequest("GET", peer.url + url))
-    assert peer.requests[0].split(b"\r\n")[0] == line
-
-
-async def test_no_cookie_is_kept(client: HttpClient, peer: Peer) -> None:
-    """Deliveries share nothing."""
-    peer.script = [b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n", OK]
-    for _ in range(2):
-        # By name: a jar would not keep the cookies of a bare address.
-        url = f"http://localhost:{peer.port}/"
-        await client.send(HttpRequest("POST", url, body=b"{}"))
-    assert b"cookie" not in peer.requests[1].lower()
-
-
-async def test_the_environment_changes_nothing(
-    client: HttpClient, peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A proxy would also walk around the guard."""
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    peer.script = [OK]
-    assert isinstance(await client.send(HttpRequest("GET", peer.url)), HttpResponse)
-
-
 async def test_giving_up_on_a_call_leaves_the_client_usable(client: HttpClient, peer: Peer) -> None:
     """A cancelled call takes its connection with it and nothing else."""
     reached = asyncio.Event()
@@ -413,9 +265,3 @@ async def test_giving_up_on_a_call_leaves_the_client_usable(client: HttpClient, 
     with pytest.raises(asyncio.CancelledError):
         await call
     assert isinstance(await client.send(HttpRequest("GET", peer.url)), HttpResponse)
-
-
-async def test_a_request_shows_no_secret() -> None:
-    """What is logged of a request is method and path."""
-    request = HttpRequest("POST", "http://v.example.com/p?apiKey=s3cret", (("A", "s3cret"),), b"x")
-    assert repr(request) == "HttpRequest(POST http://v.example.com/p)"

@@ -36,6 +36,7 @@ from tests.contracts.vendors import (
     TENANT,
     Delivered,
     Subject,
+    asked_of,
     held,
     refusing,
     sample_of,
@@ -142,9 +143,14 @@ def test_no_answer_is_told_apart_by_whether_the_request_left(
     reply: type[ConnectFailed | AnswerUnknown],
     verdict: type[Unreachable | Unavailable],
 ) -> None:
-    """Only one that left may have been acted on."""
+    """Only a write that left may have been acted on; what is read before it is answered."""
+    backend = subject.backend(subject.seed)
+
+    def answered(request: HttpRequest) -> HttpReply:
+        return asked_of(backend, request) if request.method == "GET" else reply("why")
+
     talk = subject.connect().converse([subject.deliveries[0]])
-    found = judged(talk, lambda: reply("why"))
+    _, (found,) = held(talk, answered)
     assert isinstance(found, verdict)
     assert getattr(found, "answer_unknown", False) is (reply is AnswerUnknown)
 

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -22,6 +23,7 @@ from connectors.delivery.connector import (
     Conversation,
     Delivery,
     NeedsHuman,
+    Pending,
     Refused,
     Verdict,
 )
@@ -55,6 +57,8 @@ INBOUND, OUTBOUND = "sk-workspace_inbound-S3CRET", "sk-workspace_outbound-S3CRET
 TENANT = TenantSettings(region="AU", timezone="Australia/Melbourne")
 EVENT_ID = "0192d000-0000-7000-8000-000000000001"
 NOW = 1_767_225_600.0
+LONGEST_WAIT = 5
+"""Conversations in which a fake backend says what became of an update."""
 QUOTA = QuotaState(limit=10, remaining=0, used=10, reset_at=NOW + 2.5, per=5.0)
 
 Keyed: TypeAlias = Callable[[SampleCall, str | None], SampleCall]
@@ -94,7 +98,8 @@ class Delivered:
     @property
     def folder(self) -> Path:
         """The slice."""
-        return Path(inspect.getfile(self.vendor.connect)).parent
+        package = import_module(self.vendor.sandbox.rpartition(".")[0])
+        return Path(inspect.getfile(package)).parent
 
     def configured(self) -> ConnectorSettings:
         """The settings of a connector that speaks the callers' ids."""
@@ -133,6 +138,8 @@ class Subject(Delivered):
     over_quota: Said
     says_when: bool
     """Whether busy and over quota carry a Retry-After."""
+    success: Callable[[Answer], bool] = lambda answer: answer.status < 300
+    """Whether an answer says that the update was applied."""
     spelt: Mapping[str, str] | None = None
     """Canonical fields whose names a connector spells in its own way."""
     fine: frozenset[Ending] = frozenset(
@@ -167,11 +174,15 @@ class Subject(Delivered):
         """Who calls with that key."""
         return Caller("default", SYSTEM, TENANT.region, TENANT.timezone, self.key())
 
-    def asked(self, sample: SampleCall) -> RequestedUpdate:
-        """What a recorded call asks; it must be a good one."""
+    def parsed(self, sample: SampleCall) -> Parsed:
+        """A recorded call, read; it must be a good one."""
         parsed = self.dialect.parse(call_of(self.dialect, sample), sample.body, self.caller())
         assert isinstance(parsed, Parsed), parsed
-        (update,) = parsed.updates
+        return parsed
+
+    def asked(self, sample: SampleCall) -> RequestedUpdate:
+        """What it asks: one update."""
+        (update,) = self.parsed(sample).updates
         return update
 
     def delivery(self, sample: SampleCall) -> Delivery:
@@ -244,6 +255,19 @@ def held(conversation: Conversation, reply: Callable[[HttpRequest], HttpReply]) 
         return sent, end.value
 
 
+def concluded(subject: Delivered, delivery: Delivery, backend: Backend) -> Held:
+    """Hold conversations with a fake backend until it has said what became of a delivery."""
+    sent: list[HttpRequest] = []
+    for _ in range(LONGEST_WAIT):
+        talk = subject.connect().converse([delivery])
+        asked, (verdict,) = held(talk, lambda request: asked_of(backend, request))
+        sent += asked
+        if not isinstance(verdict, Pending):
+            return sent, (verdict,)
+        delivery = delivery._replace(pending=verdict.token)
+    raise AssertionError("it never ends")
+
+
 def refusing(_: HttpRequest) -> HttpReply:
     """Nobody is there."""
     return ConnectFailed("refused")
@@ -285,6 +309,39 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
                 yield from secrets_of(one)
 
 
+# --- bodies ---------------------------------------------------------------------------------
+
+HOLE = "@hole@"
+OTHER_MEMBERS = ("metadata", "customFields", "other")
+
+
+def holed(value: Any) -> Iterator[Any]:
+    """A body with a hole in it: in place of it all, of any value in it, or as one more member."""
+    yield HOLE
+    if isinstance(value, dict):
+        for name, held_there in {**dict.fromkeys(OTHER_MEMBERS), **value}.items():
+            for inner in holed(held_there):
+                yield {**value, name: inner}
+    elif isinstance(value, list):
+        for place, held_there in enumerate(value):
+            for inner in holed(held_there):
+                yield [*value[:place], inner, *value[place + 1 :]]
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """The names of all members of a body, however deep."""
+    if isinstance(value, dict):
+        yield from value
+    for held_there in value.values() if isinstance(value, dict) else value:
+        if isinstance(held_there, dict | list):
+            yield from names_in(held_there)
+
+
+def filled(body: Any, raw: bytes) -> bytes:
+    """The bytes of a body with this JSON in its hole."""
+    return orjson.dumps(body).replace(orjson.dumps(HOLE), raw)
+
+
 # --- answers --------------------------------------------------------------------------------
 
 
@@ -312,7 +369,7 @@ def refused(subject: Subject, refusal: Refusal, sample: SampleCall | None = None
 def told(subject: Subject, sample: SampleCall, outcome: Outcome) -> Answer:
     """The answer to a caller whose update ended so."""
     dialect = subject.dialect
-    parsed = Parsed((subject.asked(sample),))
+    parsed = subject.parsed(sample)
     leads = [{"id": parsed.updates[0].lead.id}] if dialect.wants_lead else []
     settled = [Settled(EVENT_ID, outcome)]
     call = call_of(dialect, sample)

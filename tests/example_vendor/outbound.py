@@ -23,7 +23,13 @@ from connectors.delivery.connector import (
 )
 from gateway.model.codes import Code
 from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
-from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply, HttpRequest
+from gateway.transport.port import (
+    AnswerUnknown,
+    ConnectFailed,
+    HttpReply,
+    HttpRequest,
+    HttpResponse,
+)
 from tests.example_vendor import mapping, wire
 
 
@@ -40,6 +46,7 @@ class AcmeConnector:
     """A configured client of Acme."""
 
     batch_size = 1
+    most_in_flight: int | None = None
     reads: frozenset[str] = frozenset()
     throttle_wait = 10.0
     limits: tuple[Limit, ...] = (Limit(100, 60.0),)
@@ -51,6 +58,11 @@ class AcmeConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Every update is a call of its own."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """`OK` to whatever is sent."""
+        del request
+        return HttpResponse(200, {}, wire.result("OK", ""))
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update."""

@@ -12,6 +12,7 @@ PROMISED = {
     ("leadwire_request_seconds", "Histogram", ("dialect",)),
     ("leadwire_events_accepted_total", "Counter", ("dialect",)),
     ("leadwire_refusals_total", "Counter", ("dialect", "reason")),
+    ("leadwire_dry_runs_total", "Counter", ("dialect",)),
     ("leadwire_log_append_seconds", "Histogram", ()),
     ("leadwire_attempts_total", "Counter", ("connector", "result")),
     ("leadwire_attempt_seconds", "Histogram", ("connector",)),
@@ -21,6 +22,7 @@ PROMISED = {
     ("leadwire_oldest_unsettled_seconds", "Gauge", ("connector",)),
     ("leadwire_lanes", "Gauge", ("connector",)),
     ("leadwire_parked_leads", "Gauge", ("connector",)),
+    ("leadwire_pending_deliveries", "Gauge", ("connector",)),
     ("leadwire_breaker_open", "Gauge", ("connector",)),
     ("leadwire_throttle_wait_seconds", "Histogram", ("connector",)),
     ("leadwire_triggers_total", "Counter", ("trigger", "connector")),
@@ -34,6 +36,7 @@ PROMISED = {
     ("leadwire_waiting_calls", "Gauge", ("dialect",)),
     ("leadwire_retention_margin_seconds", "Gauge", ("connector",)),
     ("leadwire_log_free_bytes", "Gauge", ()),
+    ("leadwire_log_writable", "Gauge", ()),
     ("leadwire_lease_held", "Gauge", ("connector",)),
     ("leadwire_build_info", "Gauge", ("version",)),
 }
@@ -79,6 +82,7 @@ def test_what_is_counted_is_read() -> None:
     metrics.request_seconds("noojee").observe(0.5)
     metrics.breaker_open("lsq").set(1)
     metrics.log_free_bytes().set(7)
+    metrics.log_writable().set(1)
     assert samples(metrics) == {
         "leadwire_requests_total{noojee,200}": 2.0,
         "leadwire_request_seconds_count{noojee}": 1.0,
@@ -88,6 +92,7 @@ def test_what_is_counted_is_read() -> None:
         "leadwire_log_append_seconds_count{}": 0.0,
         "leadwire_log_append_seconds_sum{}": 0.0,
         "leadwire_log_free_bytes{}": 7.0,
+        "leadwire_log_writable{}": 1.0,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.phones import dashed, e164, national
+from gateway.phones import dashed, e164, national, parted
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_a_phone_is_written_with_a_dash_after_its_country() -> None:
     """What can't be read stays as it is."""
     numbers = ["+61491570006", "+12025550123", "what"]
     assert [dashed(number) for number in numbers] == ["+61-491570006", "+1-2025550123", "what"]
+
+
+def test_a_phone_is_parted_from_its_calling_code() -> None:
+    """Digits are neither lost nor moved; nobody has the code 999."""
+    numbers = ["+61383218199", "+15555550100", "+390612345678", "+9991234567", "0383218199"]
+    assert [parted(number) for number in numbers] == [
+        ("+61", "383218199"),
+        ("+1", "5555550100"),
+        ("+39", "0612345678"),
+        None,
+        None,
+    ]

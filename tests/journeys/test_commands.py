@@ -106,14 +106,3 @@ async def test_an_unknown_update_is_exit_1_and_a_wrong_word_exit_2(tmp_path: Pat
         "",
         "leadwire: topic is one of updates, outcomes, triggers, dead-letters, not 'replies'\n",
     )
-
-
-async def test_the_demo_shows_the_whole_path(tmp_path: Path) -> None:
-    """Exit 0, both backends reached by both calls, nothing wider than a terminal."""
-    code, out, err = await leadwire(tmp_path / "none.yaml", "demo")
-    assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert max(map(len, lines)) <= 80
-    assert lines[-1] == "2 of 2 calls went all the way."
-    sent = [line.split()[1] for line in lines if line.startswith("  sent")]
-    assert sent == ["noojee:", "pollybot:", "noojee:", "pollybot:"]

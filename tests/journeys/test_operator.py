@@ -93,6 +93,8 @@ async def test_seek_delivers_again(tmp_path: Path) -> None:
 PROBLEMS: tuple[tuple[str, str, object, int, str], ...] = (
     ("GET", "/updates/nope", None, 404, "no update has the id nope"),
     ("GET", "/leads/polly/none", None, 404, "no lead has the id polly:none"),
+    ("GET", "/leads/noojee-au/9856", None, 404,
+     "no lead has the id noojee-au:9856 with this scope; it has allocation_id=38"),
     ("GET", "/dead-letters/none", None, 404, "no dead letter has the id none"),
     ("GET", "/connectors/none", None, 404,
      "there is no connector 'none'; there are noojee-au, polly"),
@@ -118,6 +120,7 @@ async def test_what_can_not_be_done_is_a_problem_document(tmp_path: Path) -> Non
     """With the status, and what is wrong."""
     titles = {400: "Bad Request", 404: "Not Found", 409: "Conflict"}
     async with bench(tmp_path) as b:
+        await b.ask("PUT", "/leads/links", linked())
         for method, path, body, status, detail in PROBLEMS:
             problem = {
                 "type": "about:blank",

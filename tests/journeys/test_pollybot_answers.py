@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from connectors.sandbox.faults import Fault
@@ -69,6 +70,25 @@ def rate(told: Told) -> tuple[str, str, str]:
     names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Used")
     limit, remaining, used = (head[name] for name in names)
     return limit, remaining, used
+
+
+async def test_a_lead_kept_by_the_other_api_is_shown_as_the_caller_knows_it(
+    vendors: Backends, tmp_path: Path
+) -> None:
+    """A caller of the first API, a connector to the second: the lead is what was applied."""
+    told = document(tmp_path, vendors.url)
+    told["connectors"]["polly"] |= {"api": "gen2", "chatbot_id": "bot_1"}
+    async with server(tmp_path, told) as running, Caller(url_of(running)) as client:
+        await client.polly("lead_1", {"name": "Jane", "metadata": {"a": 1}})
+        answer = await client.polly("lead_1", {"status": "contacted", "metadata": {"b": 2}})
+    lead = orjson.loads(answer.body)["data"]
+    shown = {name: lead[name] for name in ("id", "name", "status", "metadata")}
+    assert shown == {
+        "id": "lead_1",
+        "name": "Jane",
+        "status": "contacted",
+        "metadata": {"a": 1, "b": 2},
+    }
 
 
 async def test_a_bad_status(vendors: Backends, caller: Caller) -> None:

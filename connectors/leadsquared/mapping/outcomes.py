@@ -15,9 +15,10 @@ from connectors.leadsquared.wire.answers import (
     LEAD_ID_MISSING,
     Exc,
     Failure,
+    mandatory,
     unknown_attributes,
 )
-from connectors.leadsquared.wire.bulk import MOST_LEADS, NOT_FOUND
+from connectors.leadsquared.wire.bulk import MOST_LEADS, NOT_FOUND, PROSPECT_ID
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject
 
@@ -29,7 +30,7 @@ class Cell(NamedTuple):
 
     type: Exc
     sentence: str
-    """Empty: the outcome's own message, else our word."""
+    """Empty: our word."""
 
 
 CELLS: Mapping[Code, Cell] = {
@@ -50,23 +51,24 @@ CELLS: Mapping[Code, Cell] = {
 
 
 def failure_for(code: Code, message: str = "", details: JsonObject | None = None) -> Failure:
-    """The exception that tells a canonical code; `message` is the vendor's own sentence where
-    there is one."""
+    """The exception that tells a canonical code. `message` is the outcome's: where LeadSquared
+    itself said it, it is told as it is; of what another vendor said, the code."""
     cell = CELLS.get(code)
-    said = message
-    if not said and code is Code.UNKNOWN_ATTRIBUTE:
+    if cell is None:
+        plain = code is Code.VALIDATION_FAILED and message
+        return Failure(Exc.INVALID_INPUT, message if plain else _ours(code, message))
+    if message and code not in MISSING and code_of(Failure(cell.type, message)) is code:
+        return Failure(cell.type, message)
+    if code is Code.UNKNOWN_ATTRIBUTE:
         field = (details or {}).get("field")
-        said = unknown_attributes(field if isinstance(field, str) else "")
-    if cell is not None:
-        return Failure(cell.type, cell.sentence or said or _ours(code, ""))
-    plain = code is Code.VALIDATION_FAILED
-    return Failure(Exc.INVALID_INPUT, said if said and plain else _ours(code, said))
+        return Failure(cell.type, unknown_attributes(field if isinstance(field, str) else ""))
+    return Failure(cell.type, cell.sentence or _ours(code, message))
 
 
 def reason_for(code: Code, message: str = "", details: JsonObject | None = None) -> str:
     """The reason that a bulk answer gives for a lead."""
     if code is Code.LEAD_ID_MISSING:
-        return NOT_FOUND
+        return mandatory(PROSPECT_ID)
     return failure_for(code, message, details).message
 
 
@@ -93,6 +95,7 @@ CODES: Mapping[str, Code] = {
 _NOT_FOUND = re.compile(r"(?:lead|prospect)\b.*\b(?:does not exist|not found)", re.IGNORECASE)
 _RATE = re.compile(r"exceeded the limit|rate ?limit|too many requests", re.IGNORECASE)
 _PASSING = re.compile(r"time(?:d)? ?out|deadlock|temporar", re.IGNORECASE)
+_ID_MISSING = re.compile(r"'(?:lead|prospect)id' is mandatory", re.IGNORECASE)
 _NAMES = re.compile(r"does not exist\s*-\s*(.+?)\.?\s*$", re.IGNORECASE)
 
 
@@ -104,7 +107,7 @@ def code_of(failure: Failure) -> Code:
         return Code.RATE_LIMITED
     if type_ == Exc.DUPLICATE:
         return _duplicate(message)
-    if type_ == LEAD_ID_MISSING.type and "leadid" in message.lower():
+    if type_ in {LEAD_ID_MISSING.type, ""} and _ID_MISSING.search(message):
         return Code.LEAD_ID_MISSING
     known = CODES.get(type_)
     if known in {None, Code.VALIDATION_FAILED}:

@@ -115,8 +115,11 @@ def requested(
         else:
             changes[ours] = change
             names[ours] = each.name
-    wishes = TriggerWishes(post_updated_lead=wished, disposition_actions=True)
+    wishes = _WISHED if wished else _NOT_WISHED
     return RequestedUpdate(lead, changes, make_attributes("merge", others), wishes, names, scope)
+
+
+_WISHED, _NOT_WISHED = (TriggerWishes(post_updated_lead=wished) for wished in (True, False))
 
 
 def other(attribute: Attribute) -> JsonValue:

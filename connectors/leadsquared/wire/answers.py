@@ -200,7 +200,13 @@ class Failure:
     """The vendor's sentence; it may hold a value of the lead."""
 
 
-LEAD_ID_MISSING = Failure(Exc.MANDATORY_MISSING, "'leadId' is mandatory for updating lead")
+def mandatory(name: str, purpose: str = "updating lead") -> str:
+    """The sentence about a parameter or an attribute that is not there; for any but `leadId` it
+    is inferred."""
+    return f"'{name}' is mandatory for {purpose}"
+
+
+LEAD_ID_MISSING = Failure(Exc.MANDATORY_MISSING, mandatory("leadId"))
 """Page "Error Handling", its sample."""
 
 

@@ -7,8 +7,7 @@ may be a set of fields (`Fields`, with `Value` empty; page "Create or Update a L
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -36,16 +35,19 @@ class Unreadable(ValueError):
     """A body without the documented structure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """One lead field and its new value."""
 
     name: str
     """Its schema name."""
-    value: JsonValue = field(repr=False)
-    """A text, a number, a boolean or null; not in the repr, because it is people's data."""
-    fields: tuple[Attribute, ...] | None = field(default=None, repr=False)
+    value: JsonValue
+    """A text, a number, a boolean or null."""
+    fields: tuple[Attribute, ...] | None = None
     """Those of a set of fields; None where it is none."""
+
+    def __repr__(self) -> str:
+        """Without the value, which is people's data."""
+        return f"Attribute({self.name!r})"
 
 
 def read_json(body: bytes) -> Any:
@@ -112,15 +114,18 @@ def render_attributes(attributes: Sequence[Attribute]) -> bytes:
 # --- parameters -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """What the query of a call says. Texts as sent; None is absent."""
 
-    access_key: str | None = field(default=None, repr=False)
-    secret_key: str | None = field(default=None, repr=False)
+    access_key: str | None = None
+    secret_key: str | None = None
     lead_id: str | None = None
     post_updated_lead: str | None = None
     request_id: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"Parameters({self.lead_id!r}, {self.post_updated_lead!r}, {self.request_id!r})"
 
 
 PARAMETERS: tuple[tuple[str, str], ...] = (

@@ -23,9 +23,9 @@ from gateway.edge.admin.endpoints import (
 )
 from gateway.edge.admin.gauges import Gauges
 from gateway.edge.admin.health import Health
-from gateway.edge.admin.openapi import document
 from gateway.eventlog.port import LogUnavailable
 from gateway.metrics import Metrics
+from gateway.model.json import JsonObject
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_BODY = 64 << 20
@@ -43,11 +43,13 @@ class Admin:
         health: Health,
         gauges: Gauges,
         going: Callable[[], bool],
+        described: Callable[[], JsonObject],
     ) -> None:
-        """`going` is false once the server drains: whoever follows a topic is let go."""
+        """`going` is false once the server drains: whoever follows a topic is let go. `described`
+        is the OpenAPI document."""
         self._parts, self._metrics = parts, metrics
         self._health, self._gauges, self._going = health, gauges, going
-        self._access = Access(parts.settings.admin)
+        self._access, self._described = Access(parts.settings.admin), described
 
     def application(self) -> web.Application:
         """An application for a listener."""
@@ -56,7 +58,7 @@ class Admin:
             ("/metrics", self._metrics_page),
             ("/healthz", _healthy),
             ("/readyz", self._readiness),
-            ("/openapi.json", _openapi),
+            ("/openapi.json", self._openapi),
             (EVENTS, self._guarded(self._events)),
         ):
             app.router.add_get(path, handler)
@@ -76,6 +78,9 @@ class Admin:
         reason = await self._health.why_not()
         ready = reason is None
         return _json({"ready": ready, "reason": reason}, 200 if ready else 503)
+
+    async def _openapi(self, _: web.Request) -> web.StreamResponse:
+        return _json(self._described())
 
     def _guarded(self, handler: Handler) -> Handler:
         """Let in who may, and say in one shape what can't be done."""
@@ -130,10 +135,6 @@ class Admin:
 
 async def _healthy(_: web.Request) -> web.StreamResponse:
     return web.Response(text="ok\n")
-
-
-async def _openapi(_: web.Request) -> web.StreamResponse:
-    return _json(document())
 
 
 async def _nothing(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The admin listener's OpenAPI document, made from the table that is served."""
+"""The admin API in OpenAPI's words, made from the table that is served."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from pydantic.json_schema import models_json_schema
-
-from gateway import __version__
 from gateway.edge.admin import documents as told
 from gateway.edge.admin.endpoints import (
     ENDPOINTS,
@@ -27,32 +24,24 @@ PLAIN = (
 _EVERY = (400, 401, 403, 503)
 
 
-def document() -> dict[str, Any]:
-    """OpenAPI 3.1."""
-    answers = {endpoint.answer for endpoint in ENDPOINTS} | {told.Readiness, told.Problem}
-    bodies = {endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None}
-    models = [(model, "serialization") for model in answers]
-    models += [(model, "validation") for model in bodies]
-    models.sort(key=lambda pair: pair[0].__name__)
-    _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]  # the literals are inferred as str
-    paths: dict[str, dict[str, Any]] = {path: {"get": _plain(*rest)} for path, *rest in PLAIN}
-    paths["/readyz"] = {"get": _ready()}
-    paths[EVENTS] = {"get": _events()}
+def answered() -> set[type[told.Document]]:
+    """Every document that is answered."""
+    return {endpoint.answer for endpoint in ENDPOINTS} | {told.Readiness, told.Problem}
+
+
+def asked() -> set[type[told.Document]]:
+    """Every document that is asked with."""
+    return {endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None}
+
+
+def paths() -> dict[str, Any]:
+    """What the admin listener serves."""
+    served: dict[str, dict[str, Any]] = {path: {"get": _plain(*rest)} for path, *rest in PLAIN}
+    served["/readyz"] = {"get": _ready()}
+    served[EVENTS] = {"get": _events()}
     for endpoint in ENDPOINTS:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "leadwire admin API",
-            "version": __version__,
-            "description": "Metrics, health, and operations on what is kept.",
-        },
-        "paths": paths,
-        "components": {
-            "schemas": schemas["$defs"],
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
-    }
+        served.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return served
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

@@ -46,7 +46,10 @@ async def lead(parts: Parts, asked: Asked) -> told.Lead:
     ids = await parts.store.run(lambda: leads.ids_of(tenant, key))
     stories = await queries.timeline(parts.store, tenant, key, most)
     if not ids and not stories:
-        raise Refused(404, f"no lead has the id {wanted.system}:{wanted.id}")
+        text = f"no lead has the id {wanted.system}:{wanted.id}"
+        scopes = await parts.store.run(lambda: leads.scopes_of(tenant, wanted))
+        known = " and ".join(scopes)
+        raise Refused(404, f"{text} with this scope; it has {known}" if known else text)
     return told.Lead(
         tenant=tenant,
         lead=key,
@@ -93,6 +96,11 @@ def _link(
         keys.append(key)
         known.append((yield from leads.ids_of(tenant, key)))
     return keys, known, before, unsettled
+
+
+async def explain(parts: Parts, asked: Asked) -> told.Explained:
+    """What would become of a call. Raises Refused."""
+    return await parts.explain(body_of(asked, told.ExplainWish))
 
 
 # --- in words -----------------------------------------------------------------------------
@@ -144,7 +152,7 @@ def attempts_of(progress: str) -> tuple[int, list[told.Try]]:
     stored = orjson.loads(progress)
     if not stored:
         return 0, []
-    counted, _, tries = stored
+    counted, _, tries, *_ = stored
     return counted, [
         told.Try(number=n, at=at, seconds=s, result=result, status=status, message=message)
         for n, at, s, result, status, message in tries

@@ -13,10 +13,12 @@ from connectors.delivery.connector import (
     Applied,
     Conversation,
     Delivery,
+    GivenUp,
     Limit,
     Misconfigured,
     NeedsHuman,
     NotLinked,
+    Pending,
     Refused,
     Throttled,
     Unavailable,
@@ -41,6 +43,7 @@ class TestConnector:
     """A vendor that takes a list of updates; it says by status and body what became of them."""
 
     __test__ = False
+    most_in_flight: int | None = None
     limits: tuple[Limit, ...] = ()
     throttle_wait = 1.0
     secrets: tuple[str, ...] = ("hush",)
@@ -55,7 +58,10 @@ class TestConnector:
         self.known: list[JsonObject] = []
 
     def batch_key(self, delivery: Delivery) -> Hashable:
-        return self.key(delivery)
+        return delivery.pending is None, self.key(delivery)
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - the port has it
+        return HttpResponse(200, {}, b"")
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         for delivery in deliveries:
@@ -64,7 +70,7 @@ class TestConnector:
         self.known += [dict(delivery.known) for delivery in deliveries]
         if deliveries[0].event.origin.operation == "unlinked":
             return (NotLinked(),) * len(deliveries)
-        sent = [[delivery.event.lead_key, delivery.event.id] for delivery in deliveries]
+        sent = [[one.event.lead_key, one.event.id, one.pending] for one in deliveries]
         reply = yield HttpRequest("POST", "https://vendor.example.com/", body=orjson.dumps(sent))
         return _verdicts(reply, len(deliveries))
 
@@ -85,6 +91,10 @@ def _verdict(reply: HttpResponse) -> Verdict:
     match status:
         case 200:
             return Applied(status=200)
+        case 202:
+            return Pending(reply.headers.get("ticket", "a ticket"), 202)
+        case 410:
+            return GivenUp("a deadlock", 410)
         case 401:
             return Misconfigured(Code.UNAUTHENTICATED, "the key hush is wrong", 401)
         case 409:
@@ -106,6 +116,13 @@ class Call:
     """Virtual seconds."""
     events: tuple[str, ...]
     leads: tuple[str, ...]
+    tokens: tuple[str | None, ...] = ()
+    """By which it is asked about each update; None for one that is sent to it."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it only asks what became of its updates."""
+        return None not in self.tokens
 
 
 Answer: TypeAlias = Callable[[Call], HttpReply]
@@ -139,8 +156,9 @@ class Vendor:
     async def send(self, request: HttpRequest) -> HttpReply:
         sent = orjson.loads(request.body)
         loop = asyncio.get_running_loop()
-        leads = tuple(lead for lead, _ in sent)
-        call = Call(round(loop.time(), 3), tuple(event for _, event in sent), leads)
+        leads = tuple(lead for lead, _, _ in sent)
+        events, tokens = tuple(one for _, one, _ in sent), tuple(token for _, _, token in sent)
+        call = Call(round(loop.time(), 3), events, leads, tokens)
         self.calls.append(call)
         self.clashes += bool(set(leads) & set(self._leads)) or len(set(leads)) < len(leads)
         self.under_way += 1

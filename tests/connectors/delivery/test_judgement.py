@@ -6,10 +6,12 @@ import pytest
 
 from connectors.delivery.connector import (
     Applied,
+    GivenUp,
     Misconfigured,
     NeedsHuman,
     NothingToSend,
     NotLinked,
+    Pending,
     Refused,
     Throttled,
     Unavailable,
@@ -17,6 +19,9 @@ from connectors.delivery.connector import (
     Verdict,
 )
 from connectors.delivery.judgement import (
+    LONGEST_TAKEN,
+    NOT_YET,
+    Ask,
     Decision,
     Finish,
     Park,
@@ -44,9 +49,11 @@ def situation(
     *,
     others: bool = False,
     down: bool = False,
+    taken_for: float | None = None,
+    asks: int = 0,
 ) -> Situation:
     """A situation with the middle of the jitter."""
-    return Situation(counted, uncounted, age, others, 0.5, down)
+    return Situation(counted, uncounted, age, others, 0.5, down, taken_for, asks)
 
 
 FIRST = situation()
@@ -149,9 +156,74 @@ def test_a_failure_is_the_leads_only_where_others_pass(
     assert expected == decide(verdict, told, POLICY)
 
 
+LAST_CALL = LONGEST_TAKEN - 10.0
+TAKEN: list[tuple[Verdict, Situation, Decision]] = [
+    # Taken, and asked about after 2 s, 4 s, … and a minute in the end, whatever the age.
+    (Pending("t", 200), FIRST, Ask(2.0, Result.PENDING)),
+    (Pending("t"), situation(4, 3, 1e6, others=True), Ask(2.0, Result.PENDING)),
+    (Pending("t"), situation(taken_for=2.0, asks=1), Ask(4.0, Result.PENDING)),
+    (Pending("t"), situation(taken_for=900.0, asks=40, down=True), Ask(50.0, Result.PENDING)),
+    # To the end of ten hours, and not a second longer.
+    (Pending("t"), situation(taken_for=LAST_CALL, asks=99), Ask(10.0, Result.PENDING)),
+    (
+        Pending("t", 200),
+        situation(taken_for=LONGEST_TAKEN, asks=99),
+        Finish(Kind.DEAD_LETTERED, Code.TIMEOUT, NOT_YET, 200, result=Result.PENDING),
+    ),
+    # A question that fails is no attempt, whoever else is answered.
+    (
+        DOWN,
+        situation(4, age=1e6, taken_for=1e6, asks=9),
+        TryAgain(1.0, counted=False, result=Result.UNAVAILABLE),
+    ),
+    (
+        DOWN,
+        situation(4, age=1e6, others=True, down=True, taken_for=1e6, asks=9),
+        TryAgain(0.0, counted=False, result=Result.UNAVAILABLE),
+    ),
+    (
+        Unreachable("refused"),
+        situation(4, age=1e6, others=True, taken_for=1e6, asks=9),
+        TryAgain(1.0, counted=False, result=Result.CONNECT_FAILED),
+    ),
+    (DOWN, situation(4, others=True, taken_for=6.0, asks=2), Ask(8.0, Result.UNAVAILABLE)),
+    (
+        LOST,
+        situation(4, age=1e6, others=True, taken_for=60.0, asks=9),
+        Ask(50.0, Result.ANSWER_UNKNOWN),
+    ),
+    (
+        DOWN,
+        situation(others=True, taken_for=LONGEST_TAKEN, asks=99),
+        Finish(Kind.DEAD_LETTERED, Code.TIMEOUT, "bad gateway", 502, result=Result.UNAVAILABLE),
+    ),
+    # What the vendor gave up is this lead's, whoever else is answered, and is sent again.
+    (
+        GivenUp("deadlock", 200),
+        situation(taken_for=60.0, asks=5),
+        TryAgain(1.0, counted=True, result=Result.UNAVAILABLE),
+    ),
+    (GivenUp("deadlock"), situation(2, taken_for=60.0, asks=5), Park(4.0, Result.UNAVAILABLE)),
+    (
+        GivenUp("deadlock", 200),
+        situation(4, taken_for=60.0, asks=5),
+        Finish(Kind.DEAD_LETTERED, Code.ATTEMPTS_SPENT, "deadlock", 200, result=Result.UNAVAILABLE),
+    ),
+]
+
+
+@pytest.mark.parametrize(("verdict", "told", "expected"), TAKEN)
+def test_what_the_vendor_has_taken_is_asked_about(
+    verdict: Verdict, told: Situation, expected: Decision
+) -> None:
+    """It is given up after ten hours, or sent again where the vendor gave it up."""
+    assert expected == decide(verdict, told, POLICY)
+
+
 def test_what_opens_and_what_closes_the_breaker() -> None:
     """Failures open it, proper answers close it, and the rest does neither."""
     every: list[Verdict] = [*(verdict for verdict, _ in ANSWERS), DOWN, LOST]
+    every += [Pending("t"), GivenUp("deadlock")]
     words = {type(one).__name__: (is_proper(one), is_failure(one)) for one in every}
     expected = {
         "Applied": (True, False),
@@ -163,5 +235,7 @@ def test_what_opens_and_what_closes_the_breaker() -> None:
         "Misconfigured": (False, False),
         "Unreachable": (False, True),
         "Unavailable": (False, True),
+        "Pending": (True, False),
+        "GivenUp": (False, False),
     }
     assert expected == words

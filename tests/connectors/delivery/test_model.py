@@ -25,7 +25,10 @@ from tests.connectors.delivery.fake_vendor import Call, TestConnector, ok, says
 from tests.inline_database import InlineDatabase
 from tests.virtual import run_virtual
 
-REPLIES = ("ok", "ok", "ok", "500", "unreachable", "taken, then dropped", "429", "422")
+REPLIES = (
+    *("ok", "ok", "ok", "ok", "500", "unreachable", "taken, then dropped", "429", "422"),
+    *("later", "later", "given up"),
+)
 POLICY = Policy(attempts=4, first=0.5, longest=4.0, throttled=0.3)
 CUT = 20.0
 """Seconds for which a process is cut off from the store: longer than a lease."""
@@ -85,16 +88,31 @@ class Witness:
     replies: list[str]
     seen: list[tuple[str, str, str, float]] = field(default_factory=list)
     """(lead, event, what the vendor did, when), for all that reached it."""
+    tickets: set[tuple[str, str]] = field(default_factory=set)
+    """(event, ticket), for all that it took to answer for later."""
+    strange: list[tuple[str, str | None]] = field(default_factory=list)
+    """(event, ticket), where it was asked by a ticket that it had not given out."""
 
     def answer(self, call: Call) -> HttpReply:
         """The next scripted answer; then all is well."""
-        told = self.replies.pop(0) if self.replies else "ok"
+        told, now = self.replies.pop(0) if self.replies else "ok", asyncio.get_running_loop().time()
+        if told == "given up" and not call.asks:
+            told = "500"
         if told != "unreachable":
+            kind = "?" if call.asks else ""
             for lead, event in zip(call.leads, call.events, strict=True):
-                self.seen.append((lead, event, told, asyncio.get_running_loop().time()))
+                self.seen.append((lead, event, kind + told, now))
+            asked = zip(call.events, call.tokens, strict=True) if call.asks else ()
+            self.strange += [one for one in asked if one not in self.tickets]
         match told:
             case "500" | "422" | "429":
                 return says(int(told), retry_after="0.4") if told == "429" else says(int(told))
+            case "later":
+                ticket = call.tokens[0] or f"ticket {len(self.tickets)}"
+                self.tickets |= {(event, ticket) for event in call.events}
+                return says(202, ticket=ticket)
+            case "given up":
+                return says(410)
             case "unreachable":
                 return ConnectFailed("refused")
             case "taken, then dropped":
@@ -196,31 +214,40 @@ def _shallow(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(STORIES)
 def test_the_promises_hold_whatever_happens(story: Story) -> None:
     """Nothing is lost, nothing is settled twice, no lead's update comes after a later one, and
-    only what was in flight is repeated."""
+    only what was in flight is repeated; what the vendor took to answer for later is asked about,
+    by its own ticket."""
     with opened() as database:
         witness, machine, accepted = run_virtual(tell(story, database))
     assert dict.fromkeys(accepted, 1) == Counter(o.event_id for o in machine.outcomes)
-    took = {event for _, event, what, _ in witness.seen if what in {"ok", "taken, then dropped"}}
-    said_no = {event for _, event, what, _ in witness.seen if what == "422"}
+    yes, no = {"ok", "?ok", "taken, then dropped"}, {"422", "?422"}
+    took = {event for _, event, what, _ in witness.seen if what in yes}
+    said_no = {event for _, event, what, _ in witness.seen if what in no}
     applied = {outcome.event_id for outcome in machine.outcomes if outcome.kind == "applied"}
     rejected = {outcome.event_id for outcome in machine.outcomes if outcome.kind == "rejected"}
     assert (applied - took, rejected - said_no) == (set(), set())
     for lead in "abc":
         order = [event for one, event, _, _ in witness.seen if one == lead]
         assert sorted(order) == order
-    assert list(_unexcused(witness, machine.blows)) == []
+    assert (witness.strange, _unexcused(witness, machine.blows)) == ([], [])
 
 
 def _unexcused(
     witness: Witness, blows: list[tuple[float, float]]
 ) -> list[tuple[str, float, float]]:
-    """Repeats of what the vendor had answered well, though nothing went wrong between."""
+    """Repeats of what the vendor had answered well, and sendings of what it had taken, though
+    nothing went wrong between."""
     found = []
-    finals: dict[str, float] = {}
+    done: dict[str, float] = {}
+    taken: dict[str, float] = {}
     for _, event, what, at in witness.seen:
-        before = finals.get(event)
+        before = done.get(event) if what.startswith("?") else taken.get(event, done.get(event))
         if before is not None and not any(begin <= at and before <= end for begin, end in blows):
             found.append((event, before, at))
-        if what == "ok":
-            finals[event] = at
+        match what:
+            case "ok" | "?ok":
+                done[event] = at
+            case "later":
+                taken[event] = at
+        if what in {"?ok", "?given up"}:
+            taken.pop(event, None)
     return found

@@ -47,6 +47,25 @@ async def test_leads_go_side_by_side_and_each_leads_updates_one_after_the_other(
         assert (made.parked(), made.unsettled()) == ([], 0)
 
 
+@pytest.mark.parametrize(("most", "configured", "expected"), [(1, 4, 1), (3, 4, 3), (9, 4, 4)])
+def test_a_vendor_may_take_fewer_calls_at_once_than_are_configured(
+    most: int, configured: int, expected: int
+) -> None:
+    """The lower number holds."""
+
+    @in_virtual_time
+    async def scenario() -> None:
+        connector = TestConnector()
+        connector.most_in_flight = most
+        async with bench(ok) as made:
+            await made.append(*(update(f"e{i}", f"lead {i}") for i in range(12)))
+            async with made.running(plan(connector=connector, concurrency=configured)):
+                await passed(1.0)
+            assert (expected, 12) == (made.vendor.most_under_way, len(await made.ends()))
+
+    scenario()
+
+
 @in_virtual_time
 async def test_a_clear_refusal_ends_a_delivery_and_the_next_goes_on() -> None:
     """Rejected is also a dead letter, unless a caller waits to be told; a human's matter is one

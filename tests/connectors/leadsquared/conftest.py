@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialect import Caller, RequestedUpdate
+from gateway.dialect import RequestedUpdate
 from gateway.model.event import LeadUpdate, Origin, lead_key
-from gateway.settings.model import CredentialSettings
 
 CAPTURES = Path(__file__).parent / "captures"
 EVENT_ID = "0193503c-79a0-7000-8000-000000000001"
@@ -22,13 +21,6 @@ MakesEvents = Callable[..., LeadUpdate]
 def capture() -> Capture:
     """The bytes of a sample of the vendor's pages."""
     return lambda name: (CAPTURES / f"{name}.json").read_bytes()
-
-
-@pytest.fixture(scope="session")
-def plain_caller() -> Caller:
-    """A caller in Australia, with the ids of the system `lsq`, for what reads no setting."""
-    settings = CredentialSettings(dialect="leadsquared", system="lsq")
-    return Caller("default", "lsq", "AU", "Australia/Melbourne", settings)
 
 
 @pytest.fixture(scope="session")

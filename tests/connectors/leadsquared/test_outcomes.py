@@ -91,3 +91,15 @@ def test_a_code_without_a_cell_is_bad_input_with_our_word() -> None:
     assert outcomes.failure_for(Code.VALIDATION_FAILED, "Invalid email") == Failure(
         Exc.INVALID_INPUT, "Invalid email"
     )
+
+
+def test_the_vendors_own_sentence_is_told_as_it_is() -> None:
+    """What another vendor said is told by its code."""
+    own = "Duplicate entry 'a@example.com' for key 'UQ_Prospect_Base_EmailAddress'"
+    assert outcomes.failure_for(Code.DUPLICATE_EMAIL, own) == Failure(Exc.DUPLICATE, own)
+    assert outcomes.failure_for(Code.DUPLICATE_PHONE, "DUPLICATE") == Failure(
+        Exc.DUPLICATE, "A Lead with same Phone Number already exists."
+    )
+    assert outcomes.failure_for(Code.FORBIDDEN, "not your lead") == Failure(
+        Exc.INVALID_INPUT, NOT_FOUND
+    )

@@ -48,14 +48,13 @@ def requested(changes: dict[str, Change], **patch: object) -> RequestedUpdate:
 
 @given(
     said=st.lists(
-        st.builds(
-            Attribute,
+        st.tuples(
             st.sampled_from([*tables.FIELDS.values(), *CUSTOM.values(), "mx_Plan", "Age", "phone"]),
             strategies.text
             | st.integers(-(2**53), 2**53)
             | st.booleans()
             | st.sampled_from(["1", "0", "12", "New", "2026-01-05 22:30:00", "+61491570006"]),
-        ),
+        ).map(lambda parts: Attribute(*parts)),
         unique_by=lambda each: each.name,
         max_size=8,
     )

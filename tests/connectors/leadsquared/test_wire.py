@@ -20,9 +20,12 @@ Capture = Callable[[str], bytes]
 TEXT = strategies.text
 NAME = TEXT.filter(lambda text: bool(text.strip()))
 SCALAR = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT
-PLAIN = st.builds(Attribute, NAME, SCALAR)
+PLAIN = st.tuples(NAME, SCALAR).map(lambda parts: Attribute(*parts))
 ATTRIBUTES = st.lists(
-    PLAIN | st.builds(Attribute, NAME, st.just(""), st.lists(PLAIN, max_size=2).map(tuple)),
+    PLAIN
+    | st.tuples(NAME, st.just(""), st.lists(PLAIN, max_size=2).map(tuple)).map(
+        lambda parts: Attribute(*parts)
+    ),
     min_size=1,
     max_size=4,
 ).map(tuple)

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connectors.registry import VENDORS
 from gateway import cli
 from gateway.cli import main
-from gateway.commands.configured import configured
+from gateway.commands.configured import KNOWN, configured
 from gateway.settings import json_schema, reference
 
 SECRET = "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0"
@@ -82,7 +81,8 @@ def test_the_file_is_also_named_by_the_environment(
     assert run("check") == 0
     assert capsys.readouterr().out == f"{file} is fine\n"
     assert run("check", "--config", "elsewhere.yaml") == 2
-    assert capsys.readouterr().err == "elsewhere.yaml: there is no such file\n"
+    text = "there is no such file: `leadwire config init` writes one"
+    assert capsys.readouterr().err == f"elsewhere.yaml: {text}\n"
 
 
 def test_show_masks_every_secret(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,37 +122,49 @@ def test_shards_share_no_documented_limit(file: Path, capsys: pytest.CaptureFixt
 def test_schema_and_reference_go_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the registered vendors."""
     assert run("schema") == 0
-    assert json.loads(capsys.readouterr().out) == json_schema(VENDORS)
+    assert json.loads(capsys.readouterr().out) == json_schema(KNOWN)
     assert run("reference") == 0
-    assert capsys.readouterr().out == reference(VENDORS)
+    assert capsys.readouterr().out == reference(KNOWN)
 
 
 def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Readable by its owner only; the variables that it names are listed."""
+    """Readable by its owner only; the variables that it names are set first."""
     path = tmp_path / "new" / "leadwire.yaml"
     assert run("init", "--config", str(path)) == 0
     out, err = capsys.readouterr()
-    assert err == (
-        f"wrote {path}\n"
-        "set NOOJEE_API_KEY first\n"
-        "set POLLYBOT_TOKEN first\n"
-        "set POLLYBOT_CHATBOT_ID first\n"
-        "set WEBHOOK_SECRET first\n"
+    assert err == f"wrote {path}\n"
+    exported = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in out.splitlines()
+        if line.startswith("export ")
     )
-    for variable in ("NOOJEE_API_KEY", "POLLYBOT_TOKEN", "POLLYBOT_CHATBOT_ID"):
-        monkeypatch.setenv(variable, "theirs")
-    monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+    assert exported == {
+        "LEADWIRE_CONFIG": str(path),
+        "NOOJEE_API_KEY": "demo-outbound-key",
+        "LEADSQUARED_ACCESS_KEY": "demo-outbound-access",
+        "LEADSQUARED_SECRET_KEY": "demo-outbound-secret",
+        "POLLYBOT_TOKEN": "sk-workspace_demo_outbound",
+        "POLLYBOT_CHATBOT_ID": "any",
+        "DIALNEXA_TOKEN": "demo:outbound-token",
+        "WEBHOOK_SECRET": SECRET,
+    }
+    for variable, value in exported.items():
+        monkeypatch.setenv(variable, value)
     settings = configured(path)
-    assert list(settings.connectors) == ["noojee", "pollybot", "webhook"]
+    assert list(settings.connectors) == ["noojee", "leadsquared", "pollybot", "dialnexa", "webhook"]
     assert settings.egress.allow == ["127.0.0.1/32"]
     assert path.stat().st_mode & 0o777 == 0o600
     raw = yaml.safe_load(path.read_text())["tenants"]["default"]["credentials"]
-    assert out.count("curl -X ") == 2
+    assert out.count("curl -i -X ") == 6
     assert f"apiKey={raw[0]['api_key']}" in out
-    assert f"'Authorization: Bearer {raw[1]['token']}'" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 2
+    assert f"'Authorization: Bearer {raw[2]['token']}'" in out
+    assert f"x-api-key: {raw[1]['x_api_key']}" in out
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 6
+    assert (raw[-1]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
+    assert f"'Authorization: Bearer {raw[-1]['token']}'" in out
+    assert "+apiKey" not in out
 
 
 def test_init_takes_the_vendors_that_are_named(

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gateway.transport.aiohttp_client import AiohttpClient
@@ -101,6 +102,35 @@ async def test_it_prints_where_it_serves_and_ends_on_a_signal(
         f"  {url}/__sandbox__/two/calls",
         f"  {url}/__sandbox__/two/faults",
     ]
+
+
+async def test_it_knows_the_leads_of_the_sample_calls_where_it_is_told_to() -> None:
+    """Each backend those that its vendor would know."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "sandbox", "noojee", "leadsquared", "--samples"),
+        *("--port", "0"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        first = (await process.stdout.readline()).decode()
+        host = first.removeprefix("noojee: base_url ").removesuffix("/noojee\n")
+        client = AiohttpClient(1)
+        known = {
+            vendor: await client.send(HttpRequest("GET", f"{host}/__sandbox__/{vendor}/leads"))
+            for vendor in ("noojee", "leadsquared")
+        }
+        await client.close()
+    finally:
+        process.kill()
+        await process.wait()
+    ids = {
+        vendor: [lead["id"] for lead in orjson.loads(reply.body)]
+        for vendor, reply in known.items()
+        if isinstance(reply, HttpResponse)
+    }
+    assert ids == {"noojee": ["9856", "9856-2"], "leadsquared": ["leadId", "leadId-2"]}
 
 
 def run(command: list[str]) -> tuple[int, str]:

@@ -93,9 +93,9 @@ async def test_ids_of_another_vendor_are_not_shown(views: Views) -> None:
 async def test_the_store_is_read_only_where_the_lead_is_wanted(views: Views) -> None:
     """None for a dialect without one; what we know, for one that has."""
     event = update({"full_name": Set("New")})
-    assert await views.of(NOOJEE, [event], [Accepted("e1")]) == []
+    assert await views.of(NOOJEE, [event]) == []
     known = {"full_name": "New", "attributes": {}, "id": "lead_1"}
-    assert await views.of(POLLYBOT, [event], [Accepted("e1")]) == [known]
+    assert await views.of(POLLYBOT, [event]) == [known]
 
 
 async def test_a_store_that_is_away_costs_only_what_it_knows(views: Views) -> None:
@@ -103,4 +103,4 @@ async def test_a_store_that_is_away_costs_only_what_it_knows(views: Views) -> No
     await views._store.database.close()
     event = update({"full_name": Set("New")})
     known = {"full_name": "New", "attributes": {}, "id": "lead_1"}
-    assert await views.of(POLLYBOT, [event], [Accepted("e1")]) == [known]
+    assert await views.of(POLLYBOT, [event]) == [known]

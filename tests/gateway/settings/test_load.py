@@ -68,7 +68,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The whole error is the name and that it is not there."""
     with pytest.raises(SettingsError) as caught:
         load(tmp_path / "none.yaml", VENDORS, {})
-    assert str(caught.value) == f"{tmp_path}/none.yaml: there is no such file"
+    assert (
+        str(caught.value)
+        == f"{tmp_path}/none.yaml: there is no such file: `leadwire config init` writes one"
+    )
 
 
 def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from connectors.registry import VENDORS as REGISTERED
+from gateway.commands.configured import KNOWN as REGISTERED
 from gateway.settings import json_schema, load, reference
 from gateway.settings.model import Settings
 from tests.gateway.settings.vendors import FILE, VENDORS
@@ -17,12 +17,22 @@ CONFIG = Path(__file__).parents[3] / "config"
 
 EXAMPLE_ENVIRONMENT = {
     "NOOJEE_INBOUND_KEY": "inbound-noojee",
+    "LEADSQUARED_INBOUND_ACCESS_KEY": "inbound-access",
+    "LEADSQUARED_INBOUND_SECRET_KEY": "inbound-secret",
+    "LEADSQUARED_INBOUND_API_KEY": "inbound-third",
     "POLLYBOT_INBOUND_TOKEN": "inbound-pollybot",
+    "NATIVE_INBOUND_TOKEN": "inbound-native",
     "NOOJEE_URL": "https://noojee.example.com",
     "NOOJEE_API_KEY": "outbound-noojee",
+    "LEADSQUARED_URL": "https://api.example.com",
+    "LEADSQUARED_ACCESS_KEY": "outbound-access",
+    "LEADSQUARED_SECRET_KEY": "outbound-secret",
     "POLLYBOT_URL": "https://pollybot.example.com",
     "POLLYBOT_TOKEN": "outbound-pollybot",
     "POLLYBOT_CHATBOT_ID": "chatbot-1",
+    "DIALNEXA_INBOUND_TOKEN": "inbound-dialnexa",
+    "DIALNEXA_URL": "https://dialnexa.example.com",
+    "DIALNEXA_TOKEN": "outbound-dialnexa",
     "WEBHOOK_URL": "https://hooks.example.com/leads",
     "WEBHOOK_SECRET": "whsec_dGhlIHNhbmRib3gncyBvd24gc2VjcmV0",
 }
@@ -34,12 +44,24 @@ def test_the_reference_page_is_what_the_models_say() -> None:
 
 
 def test_the_example_loads_with_its_variables() -> None:
-    """Every connector, both credentials, and nothing worth a warning."""
+    """Every connector, every credential, and nothing worth a warning."""
     settings = load(CONFIG / "leadwire.yaml", REGISTERED, EXAMPLE_ENVIRONMENT)
-    assert list(settings.connectors) == ["noojee-au", "polly", "hook"]
+    assert list(settings.connectors) == ["noojee-au", "lsq", "polly", "nexa", "hook"]
     credentials = settings.tenants["default"].credentials
-    assert [credential.dialect for credential in credentials] == ["noojee", "pollybot"]
-    assert settings.routes[0].authority == {"noojee": "noojee-au", "pollybot": "polly"}
+    assert [credential.dialect for credential in credentials] == [
+        "noojee",
+        "leadsquared",
+        "pollybot",
+        "dialnexa",
+        "native",
+    ]
+    assert settings.routes[0].authority == {
+        "noojee": "noojee-au",
+        "leadsquared": "lsq",
+        "pollybot": "polly",
+        "dialnexa": "nexa",
+        "native": "lsq",
+    }
 
 
 def test_a_row_says_type_default_secret_and_meaning() -> None:

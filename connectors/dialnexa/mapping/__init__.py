@@ -1,0 +1,1 @@
+"""Dialnexa's record and the canonical update: tables, reading, rendering, a lead shown."""
