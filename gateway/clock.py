@@ -40,7 +40,12 @@ class SystemClock:
 
 def rfc3339(unix_seconds: float) -> str:
     """UTC with milliseconds, as CloudEvents and people read it."""
-    milliseconds = int(unix_seconds * 1000)
+    return _to_the_millisecond(int(unix_seconds * 1000))
+
+
+@lru_cache(maxsize=64)
+def _to_the_millisecond(milliseconds: int) -> str:
+    """What an update goes through in one millisecond is written down several times."""
     return f"{_to_the_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 

@@ -19,6 +19,9 @@ OnError: TypeAlias = Callable[[str, str], None]
 Event: TypeAlias = Mapping[str, object] | cel.Context
 """An event as `context` writes it, or the same made ready for CEL."""
 
+FALSE = "it is false"
+"""Why most conditions that don't hold don't."""
+
 
 def prepared(event: Mapping[str, object], names: Collection[str]) -> Event:
     """The named parts of an event, turned into CEL's values once for many conditions: that is
@@ -47,17 +50,23 @@ class Condition:
 
     def holds(self, event: Event) -> bool:
         """Whether it is true of an event, given as `context` or `prepared` writes it."""
+        why = self.why_not(event)
+        if why and why is not FALSE:
+            self._tell(why)
+        return not why
+
+    def why_not(self, event: Event) -> str:
+        """Why it does not hold, in words that can't hold a value of the event; empty where it
+        does."""
         try:
             if not isinstance(event, cel.Context):
                 event = cel.Context({name: event[name] for name in self.names})
             answer = self._program.execute(event)
         except _FAILURES as error:
-            self._tell(_reason(error, self._program))
-            return False
+            return _reason(error, self._program)
         if not isinstance(answer, bool):
-            self._tell("its value is neither true nor false")
-            return False
-        return answer
+            return "its value is neither true nor false"
+        return "" if answer else FALSE
 
     def _tell(self, reason: str) -> None:
         if reason not in self._told:

@@ -195,8 +195,7 @@ class RequestedUpdate:
     """The update's own trace (W3C), where the body carries one; else the call's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A readable call: its updates in order (none where nothing of it can be taken, which the
     answer then says), and what the dialect needs to answer it."""
 
@@ -208,15 +207,13 @@ class Parsed:
     header `Idempotency-Key` goes before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Safe in the log; nobody's outcome was waited for (or none routes it)."""
 
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The authority's outcome is known."""
 
     event_id: str

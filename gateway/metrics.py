@@ -130,6 +130,9 @@ class Metrics(Collector):
     refusals = Definition(
         Counter, "leadwire_refusals_total", "Calls not taken", ("dialect", "reason")
     )
+    dry_runs = Definition(
+        Counter, "leadwire_dry_runs_total", "Calls that only asked what would happen", ("dialect",)
+    )
     log_append_seconds = Definition(
         Histogram, "leadwire_log_append_seconds", "Append until durable", (), EXCHANGE
     )
@@ -192,6 +195,13 @@ class Metrics(Collector):
     oldest_parked_seconds = Definition(
         Gauge, "leadwire_oldest_parked_seconds", "Age of the oldest parked update", ("connector",)
     )
+    connections = Definition(Gauge, "leadwire_connections", "Connections of callers")
+    connections_closed = Definition(
+        Counter,
+        "leadwire_connections_closed_total",
+        "Connections closed because of a bound",
+        ("reason",),
+    )
     waiting_calls = Definition(
         Gauge, "leadwire_waiting_calls", "Calls that wait for an outcome", ("dialect",)
     )
@@ -200,6 +210,9 @@ class Metrics(Collector):
         "leadwire_retention_margin_seconds",
         "Time until the log lets go of an update not settled",
         ("connector",),
+    )
+    log_writable = Definition(
+        Gauge, "leadwire_log_writable", "1 while an update can be made durable"
     )
     log_free_bytes = Definition(
         Gauge, "leadwire_log_free_bytes", "Disk space left for the embedded log"

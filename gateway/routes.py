@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from gateway.model.changes import Changes, change_to_json
 from gateway.model.event import Attributes, Followers, LeadId, Origin, TriggerWishes
@@ -65,6 +65,17 @@ class Decision:
     """When the others send."""
     matched: tuple[str, ...]
     """Names of the routes that matched, in order."""
+
+
+class Considered(NamedTuple):
+    """What became of one route."""
+
+    name: str
+    when: str
+    """Its condition."""
+    connectors: tuple[str, ...]
+    why_not: str
+    """Why it does not match; empty where it does."""
 
 
 def context(update: Routable) -> dict[str, object]:
@@ -141,6 +152,19 @@ class Routes:
             decision = _joined(routes, dialect)
             self._decided[tenant, dialect] = decision
         return decision
+
+    def consider(self, update: Routable) -> tuple[Considered, ...]:
+        """The tenant's routes in order, each with why it does not match this update."""
+        event = context(update)
+        return tuple(
+            Considered(
+                route.settings.name,
+                route.settings.when,
+                tuple(route.settings.connectors),
+                "" if route.condition is None else route.condition.why_not(event),
+            )
+            for route in self._routes.get(update.tenant, ())
+        )
 
 
 def _condition(route: RouteSettings, on_error: OnError) -> Condition | None:

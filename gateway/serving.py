@@ -19,6 +19,7 @@ from connectors.vendor import Vendor
 from gateway import __version__, lines, wiring
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
+from gateway.edge.connections import Connections, bounds
 from gateway.edge.listener import Listener
 from gateway.ledger.projector import Projector
 from gateway.ledger.retention import Retention
@@ -76,6 +77,15 @@ class Server:
         if "ledger" in self._roles:
             log, store = self.storage.log, self.storage.store
             self._run(Projector(log, store, self._clock, ports.process).run())
+        self.explaining = wiring.explaining(
+            self._settings,
+            self._vendors,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+        )
         if "gateway" in self._roles:
             await self._open_door()
         await self._open_admin()
@@ -103,19 +113,32 @@ class Server:
     async def _open_door(self) -> None:
         spoken = wiring.dialects(self._vendors)
         self.front = wiring.front(
-            self._settings, spoken, self.storage, self._clock, self.metrics, self.links, self.board
+            self._settings,
+            spoken,
+            self.storage,
+            self._clock,
+            self.metrics,
+            self.links,
+            self.board,
+            self.explaining,
         )
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
         server = self._settings.server
-        self._door = Listener(self.front.door.application(), server.host, server.port, server.tls)
+        connections = Connections(bounds(server), self._clock, self.metrics)
+        app = self.front.door.application()
+        self._door = Listener(app, server.host, server.port, server.tls, connections)
         await self._door.open(self._settings.shutdown_within)
         self.port = self._door.port
 
     async def _open_admin(self) -> None:
-        parts = wiring.operated(self._settings, self.storage, self._clock, self.links)
+        parts = wiring.operated(
+            self._settings, self.storage, self._clock, self.links, self.explaining
+        )
         waiting = None if self._door is None else self.front.waiting
-        served = wiring.admin(parts, self.metrics, waiting, lambda: self.ready)
+        health = wiring.health(self.storage, self._clock, lambda: self.ready)
+        self._run(health.watch())
+        served = wiring.admin(parts, self.metrics, waiting, health, lambda: self.ready)
         settings = self._settings.admin
         listener = Listener(served.application(), settings.host, settings.port, settings.tls)
         self._stack.push_async_callback(listener.close)
@@ -129,7 +152,7 @@ class Server:
                 await self.links.refresh()
                 self.board.read(await self.storage.store.run(connectors.all_rows))
             except DatabaseUnavailable as error:
-                lines.warning("store.unavailable", reason=str(error))
+                self.storage.condition.failed(str(error))
             await self._clock.sleep(BEAT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -147,10 +170,12 @@ class Server:
 
 
 def _fitted(settings: Settings) -> Settings:
-    """Raise the open-file limit to its hard value, and let no more calls wait than it allows."""
+    """Raise the open-file limit to its hard value, and let no more callers in, and no more calls
+    wait, than it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    most = max(1, min(settings.server.max_waiting, hard - SPARE_FILES))
-    server = settings.server.model_copy(update={"max_waiting": most})
+    most, server = max(1, hard - SPARE_FILES), settings.server
+    fitted = {name: min(getattr(server, name), most) for name in ("max_waiting", "max_connections")}
+    server = server.model_copy(update=fitted)
     return settings.model_copy(update={"server": server})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from connectors.delivery.connector import Limit
 from connectors.delivery.judgement import Policy
 from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.rehearsing import Rehearsing
 from connectors.vendor import Vendor
 from gateway import lines
 from gateway.clock import Clock
@@ -26,12 +27,14 @@ from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
+from gateway.edge.explaining import Explaining
 from gateway.edge.intake import Intake
 from gateway.edge.native import NATIVE
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
-from gateway.edge.waiting import Waiting
+from gateway.edge.waiting import REPLIES, Waiting
 from gateway.eventlog.sqlite import SqliteLog
+from gateway.journal.condition import Condition
 from gateway.journal.embedded import EmbeddedJournal
 from gateway.metrics import Metrics
 from gateway.routes import Routes
@@ -40,7 +43,7 @@ from gateway.store import leases
 from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.port import Store
-from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.aiohttp_client import AiohttpClient, written
 from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
@@ -53,11 +56,15 @@ class Storage:
     log: SqliteLog
     store: Store
     journal: EmbeddedJournal
+    condition: Condition
 
     async def close(self) -> None:
         """Finish what is queued and let go of the file."""
         await self.log.close()
         await self.database.close()
+        rescued = self.database.connection.rescued
+        if rescued is not None:
+            lines.error("storage.rescued", copy=rescued)
 
 
 async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> Storage:
@@ -74,8 +81,10 @@ async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> St
     except BaseException:
         await database.close()
         raise
+    condition = Condition(clock, metrics.log_writable())
     flushed = metrics.log_append_seconds().observe
-    return Storage(database, log, store, EmbeddedJournal(database, log, clock, flushed))
+    journal = EmbeddedJournal(database, log, clock, flushed, condition.failed)
+    return Storage(database, log, store, journal, condition)
 
 
 def process_name() -> str:
@@ -108,6 +117,36 @@ def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board:
 def client(plan: Plan) -> HttpClient:
     """A connector's own HTTP client: its connections are nobody else's."""
     return AiohttpClient(plan.concurrency, plan.guard)
+
+
+def explaining(
+    settings: Settings,
+    vendors: Sequence[Vendor],
+    storage: Storage,
+    clock: Clock,
+    metrics: Metrics,
+    links: Links,
+    board: Board,
+) -> Explaining:
+    """What says what would become of a call; it needs no role but the configuration."""
+    spoken = dialects(vendors)
+    routes = Routes(settings.routes, settings.tenants, _route_failed)
+    return Explaining(
+        spoken,
+        Credentials(settings.tenants, spoken),
+        Builder(routes, links, str(REPLIES)),
+        routes,
+        Rehearsing(plans(settings, vendors), links, storage.store, clock, written),
+        board,
+        vendors_of(settings),
+        clock,
+        metrics,
+    )
+
+
+def vendors_of(settings: Settings) -> Mapping[str, str]:
+    """Each connector's vendor."""
+    return {name: connector.vendor for name, connector in settings.connectors.items()}
 
 
 def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
@@ -173,9 +212,9 @@ def front(
     metrics: Metrics,
     links: Links,
     board: Board,
+    explained: Explaining,
 ) -> Front:
     """The inbound listener's parts."""
-    vendor_of = {name: connector.vendor for name, connector in settings.connectors.items()}
     routes = Routes(settings.routes, settings.tenants, _route_failed)
     waiting = Waiting(storage.log, storage.store, clock)
     claiming = Claiming(storage.store, clock)
@@ -185,30 +224,42 @@ def front(
         storage.journal,
         storage.log,
         Patience(waiting, board, settings.server.max_waiting),
-        Views(storage.store, vendor_of),
+        Views(storage.store, vendors_of(settings)),
         claiming,
         clock,
         metrics,
     )
     asking = Asking(intake, storage.store, storage.log, clock)
-    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
+    door = Door(
+        spoken.values(), intake, asking, explained, claiming, settings.server, clock, metrics
+    )
     return Front(door, waiting, claiming)
 
 
-def operated(settings: Settings, storage: Storage, clock: Clock, links: Links) -> Parts:
+def operated(
+    settings: Settings, storage: Storage, clock: Clock, links: Links, explained: Explaining
+) -> Parts:
     """What operations of operators work on."""
-    return Parts(settings, storage.log, storage.store, clock, links)
+    return Parts(settings, storage.log, storage.store, clock, links, explained.explain)
+
+
+def health(storage: Storage, clock: Clock, going: Callable[[], bool]) -> Health:
+    """What says whether the process can do its work."""
+    return Health(storage.store, storage.condition, clock, going)
 
 
 def admin(
-    parts: Parts, metrics: Metrics, waiting: Waiting | None, going: Callable[[], bool]
+    parts: Parts,
+    metrics: Metrics,
+    waiting: Waiting | None,
+    health: Health,
+    going: Callable[[], bool],
 ) -> Admin:
     """The admin listener's parts; `waiting` where this process has the front door."""
 
     def counts() -> Mapping[str, int]:
         return {} if waiting is None else waiting.dialects
 
-    health = Health(parts.store, parts.clock, going)
     gauges = Gauges(parts, metrics, counts)
     return Admin(parts, metrics, health, gauges, going, openapi.document)
 

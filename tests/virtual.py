@@ -131,6 +131,10 @@ class VirtualClock:
         """Unix seconds."""
         return self._base + self.monotonic()
 
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock forward, or back."""
+        self._base += seconds
+
     def monotonic(self) -> float:
         """Seconds since the loop began."""
         return asyncio.get_running_loop().time()

@@ -3,6 +3,7 @@ weighs the verdicts."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
@@ -36,25 +37,35 @@ from connectors.delivery.judgement import (
     is_proper,
 )
 from connectors.delivery.lanes import Lane
+from connectors.delivery.looking import ids_of, last_applied
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Progress, Queued, Taken
 from connectors.delivery.redaction import redacted
+from connectors.delivery.rehearsing import shadowed
 from gateway.clock import rfc3339
 from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
-from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
 from gateway.model.making import make_attempt, make_outcome
 from gateway.model.outcome import Kind, Outcome, Result
-from gateway.store import fields
 
 KNOWN = 50_000
 """Leads whose last applied fields are kept in memory."""
 
-_UNSENT = {
-    True: Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT),
-    False: Finish(Kind.SKIPPED, Code.SHADOWED, result=Result.NOT_SENT),
-}
+SHADOWED = 3
+"""Newest updates that a shadow connector tells operators of."""
+
+_REFUSED = Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT)
+
+
+class Shadowed(NamedTuple):
+    """An update that a shadow connector did not send."""
+
+    event_id: str
+    lead: str
+    time: str
+    details: JsonObject
+    """What it would have sent."""
 
 
 class Judged(NamedTuple):
@@ -75,6 +86,8 @@ class Attempting:
         self._parked: dict[str, tuple[int | None, float | None, float]] = {}
         """Mark, beginning and age of what this worker has parked, by event id."""
         self._known: dict[tuple[str, str], dict[str, JsonValue]] = {}
+        self.shadowed: deque[Shadowed] = deque(maxlen=SHADOWED)
+        """The newest updates that were not sent because the connector only rehearses."""
 
     def alone(self, lanes: list[Lane]) -> tuple[list[Lane], list[Delivery]] | None:
         """As `prepare`, for one lane about which nothing has to be looked up; else None."""
@@ -108,11 +121,16 @@ class Attempting:
     async def unsent(self, lane: Lane) -> Judged | None:
         """The decision on a head that is not to be sent: its authority refused it, or this
         connector only rehearses. Raises DatabaseUnavailable."""
-        if self._plan.shadow:
-            self._speaker.rehearse([await self._delivery(lane.head)])
-        elif not lane.head.refused:
+        if lane.head.refused:
+            return Judged(lane, _REFUSED)
+        if not self._plan.shadow:
             return None
-        return Judged(lane, _UNSENT[lane.head.refused])
+        finish = shadowed(self._plan, await self._delivery(lane.head))
+        event = lane.head.event
+        self.shadowed.append(
+            Shadowed(event.id, event.lead_key, rfc3339(self._ports.clock.now()), finish.details)
+        )
+        return Judged(lane, finish)
 
     def _key(self, delivery: Delivery) -> Hashable:
         try:
@@ -200,7 +218,7 @@ class Attempting:
 
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
-        ids = await self._ids(event)
+        ids = await ids_of(self._ports.links, system, event)
         known: JsonObject = {}
         if self._plan.connector.reads:
             known = await self._last_applied(event.tenant, event.lead_key)
@@ -213,29 +231,13 @@ class Attempting:
             queued.progress.taken and queued.progress.taken.token,
         )
 
-    async def _ids(self, event: LeadUpdate) -> tuple[LeadId, ...]:
-        """Every id of the lead as it is linked now. Links made since the update was accepted may
-        have given its ids to a lead of another key."""
-        links, tenant = self._ports.links, event.tenant
-        ids = (*event.ids, *await links.ids(tenant, event.lead_key))
-        if all(lead.system != self._plan.system for lead in ids):
-            for lead in event.ids:
-                ids = (*ids, *await links.ids(tenant, await links.key(tenant, lead)))
-        return tuple(dict.fromkeys(ids))
-
     async def _last_applied(self, tenant: str, lead: str) -> dict[str, JsonValue]:
         known = self._known.get((tenant, lead))
         if known is None:
             plan = self._plan
-            reads = sorted(plan.connector.reads)
-            found = await self._ports.store.run(
-                lambda: fields.known(tenant, lead, plan.name, reads)
+            known = await last_applied(
+                self._ports.store, plan.name, plan.connector.reads, tenant, lead
             )
-            known = {
-                name: change["value"]
-                for name, change in found.items()
-                if isinstance(change, dict) and change.get("op") == "set"
-            }
             if len(self._known) >= KNOWN:
                 self._known.clear()
             self._known[tenant, lead] = known

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
-from gateway.transport.port import HttpReply, HttpRequest
+from gateway.transport.port import HttpReply, HttpRequest, HttpResponse
 
 NOTHING: JsonObject = {}
 """An empty object, shared; nobody writes into it."""
@@ -186,3 +186,7 @@ class Connector(Protocol):
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at these deliveries (each of another lead), one verdict each, in order.
         One that fails as a whole gives every delivery the same verdict."""
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """What the vendor would answer to one of this connector's requests if it had the lead, with
+        nothing else in it, and took what it is sent: so a conversation can be shown to its end."""

@@ -30,20 +30,10 @@ class Speaker:
             verdicts: tuple[Verdict, ...] = end.value
             if len(verdicts) == len(deliveries):
                 return verdicts
-            return _tripped("the number of verdicts", deliveries)
+            return (tripped("the number of verdicts"),) * len(deliveries)
         except Exception as error:  # noqa: BLE001 - a slice that trips over one update must not
             # stop the others: it is tried again like a 5xx, and is told of by its exception.
-            return _tripped(type(error).__name__, deliveries)
-
-    def rehearse(self, deliveries: Sequence[Delivery]) -> HttpRequest | None:
-        """The first request of a conversation, which is then dropped; None if there is none."""
-        conversation = self._connector.converse(deliveries)
-        try:
-            return next(conversation)
-        except Exception:  # noqa: BLE001 - as in `converse`; StopIteration: nothing to send
-            return None
-        finally:
-            conversation.close()
+            return (tripped(type(error).__name__),) * len(deliveries)
 
     async def _send(self, request: HttpRequest) -> HttpReply:
         if self._gate.open_now():
@@ -55,5 +45,6 @@ class Speaker:
             self._gate.done(slot)
 
 
-def _tripped(over: str, deliveries: Sequence[Delivery]) -> tuple[Verdict, ...]:
-    return (Unavailable(f"the connector failed: {over}", code=Code.INTERNAL),) * len(deliveries)
+def tripped(over: str) -> Unavailable:
+    """The verdict where the slice itself failed: tried again like a 5xx."""
+    return Unavailable(f"the connector failed: {over}", code=Code.INTERNAL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
+from connectors.delivery.judgement import LONGEST_ASK
 from connectors.delivery.queued import Queued
 from gateway.database.port import Operation, Query
 from gateway.store import parked
@@ -38,8 +39,10 @@ def reach(connector: str) -> Operation[dict[int, int]]:
     return dict(rows)
 
 
-def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
-    """The lane's first updates that may be tried now; `now` is unix seconds."""
+def load(connector: str, lead: str, now: float, longest: float) -> Operation[Loaded]:
+    """The lane's first updates that may be tried now; `now` is unix seconds. A due time that is
+    further off than the longest pause (of a retry: `longest`) was written before the clock was
+    set back: it has come."""
     rows = yield from parked.oldest(connector, lead, BATCH)
     counted = yield Query(
         "SELECT COUNT(*) FROM parked WHERE connector = ? AND lead = ?", (connector, lead)
@@ -49,7 +52,7 @@ def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
     ready: list[Queued] = []
     due = 0.0
     for row in rows:
-        due = _due(row, verdicts)
+        due = _due(row, verdicts, now, longest)
         if due > now:
             break
         try:
@@ -65,7 +68,10 @@ def load(connector: str, lead: str, now: float) -> Operation[Loaded]:
     return Loaded(ready, counted[0][0] - len(ready), 0.0 if ready else due)
 
 
-def _due(row: ParkedRow, verdicts: dict[str, bool]) -> float:
+def _due(row: ParkedRow, verdicts: dict[str, bool], now: float, longest: float) -> float:
     if row.state == "held" or (row.state == "awaiting" and row.event_id not in verdicts):
         return inf
-    return row.due if row.state in {"retry", "pending"} else 0.0
+    if row.state not in {"retry", "pending"}:
+        return 0.0
+    most = LONGEST_ASK if row.state == "pending" else longest
+    return row.due if row.due <= now + most else now

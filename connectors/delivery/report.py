@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from math import inf
 from typing import Protocol
 
 import orjson
 
+from connectors.delivery.attempting import Shadowed
 from connectors.delivery.gate import Gate
 from connectors.delivery.lanes import Lanes
 from connectors.delivery.plan import Plan, Ports
@@ -29,6 +31,7 @@ class Subject(Protocol):
     gate: Gate
     lanes: Lanes
     reader: Reader
+    shadowed: deque[Shadowed]
 
 
 def state_of(gate: Gate) -> tuple[str, str]:
@@ -52,7 +55,7 @@ class Reporter:
     def __init__(self, plan: Plan, ports: Ports, subject: Subject) -> None:
         """Nothing said yet."""
         self._plan, self._ports, self._subject = plan, ports, subject
-        self._said: tuple[str, str] = ("", "")
+        self._said: tuple[str, str, str] = ("", "", "")
         self._at = -EVERY
 
     def notice(self) -> None:
@@ -65,12 +68,13 @@ class Reporter:
         state, reason = state_of(self._subject.gate)
         self.notice()
         await self._measure(state)
-        now = self._ports.clock.now()
-        if (state, reason) == self._said and now - self._at < EVERY:
+        clock, shadowed = self._ports.clock, self._subject.shadowed
+        said = state, reason, shadowed[-1].event_id if shadowed else ""
+        if said == self._said and clock.monotonic() - self._at < EVERY:
             return
-        name, details = self._plan.name, orjson.dumps(self._details()).decode()
+        name, details, now = self._plan.name, orjson.dumps(self._details()).decode(), clock.now()
         await self._ports.store.run(lambda: connectors.report(name, state, reason, details, now))
-        self._said, self._at = (state, reason), now
+        self._said, self._at = said, clock.monotonic()
 
     async def gone(self) -> None:
         """This process no longer runs the connector."""
@@ -96,6 +100,7 @@ class Reporter:
                 {"requests": limit.requests, "per": limit.per, "left": left}
                 for limit, left in subject.gate.throttle.left(now)
             ],
+            "shadowed": [each._asdict() for each in subject.shadowed],
         }
 
     async def _measure(self, state: str) -> None:
@@ -111,6 +116,6 @@ class Reporter:
         oldest = subject.lanes.oldest
         waiting, pending = await self._ports.store.run(lambda: parked.standing(name))
         metrics.pending_deliveries(name).set(pending)
-        metrics.oldest_parked_seconds(name).set(0.0 if waiting is None else now - waiting)
+        metrics.oldest_parked_seconds(name).set(0.0 if waiting is None else max(0.0, now - waiting))
         times = [time for time in (oldest, waiting) if time is not None]
-        metrics.oldest_unsettled_seconds(name).set(now - min(times) if times else 0.0)
+        metrics.oldest_unsettled_seconds(name).set(max(0.0, now - min(times)) if times else 0.0)

@@ -65,6 +65,7 @@ class Worker:
         self._client = ports.client(plan)
         speaker = Speaker(plan.connector, self._client, self.gate)
         self._attempting = Attempting(plan, ports, self.gate, speaker)
+        self.shadowed = self._attempting.shadowed
         self._settler = Settler(plan, ports, epoch, self.reader, self.gate, self._settled)
         self._reporter = Reporter(plan, ports, self)
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -304,10 +305,11 @@ class Worker:
             self._sooner.set()
 
     async def _load(self, lane: Lane) -> None:
-        clock = self._ports.clock
-        now = clock.now()
+        now, plan = self._ports.clock.now(), self.plan
         try:
-            loaded = await self._ports.store.run(lambda: load(self.plan.name, lane.lead, now))
+            loaded = await self._ports.store.run(
+                lambda: load(plan.name, lane.lead, now, plan.policy.longest)
+            )
         except DatabaseUnavailable:
             self.lanes.again(lane, self._now() + BEAT, self._now())
         else:

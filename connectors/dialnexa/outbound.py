@@ -11,7 +11,9 @@ from collections.abc import Generator, Hashable, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote
 
+import orjson
 from pydantic import Field, SecretStr
 
 from connectors.delivery.connector import (
@@ -127,6 +129,12 @@ class DialnexaConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Every update is a call of its own."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """A lead that may be changed; of a field that it does not show nobody can say that it was
+        ignored."""
+        lead_id = unquote(request.url.rpartition("/")[2])
+        return HttpResponse(200, {}, orjson.dumps({"id": lead_id, "status": wire.PENDING}))
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update."""

@@ -126,6 +126,11 @@ class NoojeeConnector:
         """Updates are sent one by one."""
         return delivery.event.id
 
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """`OK` to whatever is sent."""
+        del request
+        return HttpResponse(200, {}, wire.REPLIES[0].body)
+
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at each delivery."""
         verdicts: tuple[Verdict, ...] = ()

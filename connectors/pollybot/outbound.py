@@ -11,6 +11,7 @@ from collections.abc import Generator, Hashable, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, Self, TypeAlias
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -95,6 +96,11 @@ class PollyBotConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Every update is a call of its own."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """A lead with an id, which is all that a conversation needs to go on."""
+        lead_id = unquote(request.url.rpartition("/")[2])
+        return HttpResponse(200, {}, wire.success({"id": lead_id}))
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update."""

@@ -16,7 +16,16 @@ from gateway.model.json import JsonObject, JsonValue
 
 MASK = "***"
 _SECRET_QUERY = frozenset({"accesskey", "apikey", "secretkey", "token"})
-_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_SECRET_HEADERS = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "x-lsq-accesskey",
+        "x-lsq-secretkey",
+    }
+)
 
 
 class Record:

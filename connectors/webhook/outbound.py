@@ -99,6 +99,11 @@ class WebhookConnector:
         """Every update is a call of its own."""
         return delivery.event.id
 
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """A receiver says by its status that it took the payload."""
+        del request
+        return HttpResponse(204, {}, b"")
+
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update; whatever ids its lead has are in the payload."""
         (delivery,) = deliveries

@@ -2,8 +2,9 @@
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: what is
 signed is `{id}.{timestamp}.{body}`, by HMAC-SHA256 with a secret of 24 to 64 bytes, and a header
-may hold several signatures, so that a secret can be changed without a gap. The library of the
-standard does the signing.
+may hold several signatures, so that a secret can be changed without a gap. Signing is one call of
+`hmac.digest`, because the standard's own library takes four times as long, for every delivery; the
+tests verify by that library.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from hmac import compare_digest
-
-from standardwebhooks import Webhook
+from hmac import compare_digest, digest
 
 ID = "webhook-id"
 """The same for every try of one event: what receivers know a repeat by."""
@@ -31,8 +29,8 @@ TOLERANCE = 300
 reference libraries' own."""
 
 
-def signer(secret: str) -> Webhook:
-    """What signs with a secret; raises ValueError for one that is none, without showing it. Letters
+def signer(secret: str) -> bytes:
+    """The key of a secret; raises ValueError for one that is none, without showing it. Letters
     outside of base64 are refused, because the library would skip them and sign with less."""
     if not secret.startswith(PREFIX):
         raise ValueError(f"should begin with {PREFIX}")
@@ -42,20 +40,21 @@ def signer(secret: str) -> Webhook:
         raise ValueError(f"should be {PREFIX} and base64") from None
     if len(key) not in SECRET_BYTES:
         raise ValueError(f"should be {PREFIX} and the base64 of 24 to 64 bytes, not of {len(key)}")
-    return Webhook(key)
+    return key
 
 
 def signed(
-    signers: Iterable[Webhook], event_id: str, now: float, body: bytes
+    signers: Iterable[bytes], event_id: str, now: float, body: bytes
 ) -> tuple[tuple[str, str], ...]:
     """The headers of one try at `now` (unix seconds), signed with every secret."""
-    moment, text = datetime.fromtimestamp(int(now), UTC), body.decode()
-    signatures = " ".join(one.sign(event_id, moment, text) for one in signers)
-    return ((ID, event_id), (TIMESTAMP, str(int(now))), (SIGNATURE, signatures))
+    moment = str(int(now))
+    told = f"{event_id}.{moment}.".encode() + body
+    signatures = ["v1," + base64.b64encode(digest(key, told, "sha256")).decode() for key in signers]
+    return ((ID, event_id), (TIMESTAMP, moment), (SIGNATURE, " ".join(signatures)))
 
 
 def is_signed(
-    signers: Sequence[Webhook], headers: Mapping[str, str], body: bytes, now: float
+    signers: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: float
 ) -> bool:
     """Whether a receiver with these secrets takes a call at `now`; names of `headers` are in lower
     case."""
@@ -64,9 +63,6 @@ def is_signed(
         return False
     if abs(int(said) - now) > TOLERANCE:
         return False
-    try:
-        expected = dict(signed(signers, event_id, int(said), body))[SIGNATURE].split()
-    except UnicodeDecodeError:
-        return False
+    expected = dict(signed(signers, event_id, int(said), body))[SIGNATURE].split()
     given = headers.get(SIGNATURE, "").encode().split()
     return any(compare_digest(one.encode(), other) for one in expected for other in given)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from gateway.commands import printed, reach
+from gateway.commands import printed, reach, unsent
 from gateway.commands.configured import DEFAULT, ConfigFile
 from gateway.commands.printed import AsJson
 from gateway.edge.admin.endpoints import (
@@ -47,7 +47,7 @@ def list_connectors(as_json: AsJson = False, config: ConfigFile = DEFAULT) -> No
             (
                 one["name"],
                 one["vendor"] or "not configured",
-                one["state"],
+                f"{one['state']}, shadow" if one["shadow"] else one["state"],
                 one["backlog"],
                 one["parked_leads"],
                 printed.when(one["oldest"]),
@@ -70,6 +70,7 @@ def show(name: Name, as_json: AsJson = False, config: ConfigFile = DEFAULT) -> N
             "connector": line["name"],
             "vendor": line["vendor"] or "not configured",
             "state": f"{line['state']}: {line['reason']}" if line["reason"] else line["state"],
+            "mode": "shadow: it builds and records, and never sends" if line["shadow"] else None,
             "backlog": str(line["backlog"]),
             "oldest": line["oldest"],
             "parked leads": str(line["parked_leads"]),
@@ -94,6 +95,11 @@ def show(name: Name, as_json: AsJson = False, config: ConfigFile = DEFAULT) -> N
                 for one in found["blocked"]
             ],
         )
+    for one in found["shadowed"]:
+        printed.line(f"\n{one['event_id']}  {one['time']}")
+        printed.line(f"  lead {one['lead']}")
+        for text in unsent.lines(one["details"]):
+            printed.line(text)
 
 
 def pause(name: Name, as_json: AsJson = False, config: ConfigFile = DEFAULT) -> None:

@@ -97,7 +97,7 @@ async def run(folder: Path, *, keep: bool) -> bool:
     client = AiohttpClient(1)
     try:
         await server.start()
-        operated = wiring.operated(settings, server.storage, clock, server.links)
+        operated = wiring.operated(settings, server.storage, clock, server.links, server.explaining)
         stage = Stage(told, host, sandbox, server, operated, client, clock)
         missing = await tell(stage)
         write(file, document(told, sandbox.url, server.port, server.admin_port))

@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 import orjson
 import typer
 
+from connectors.registry import VENDORS
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
 from gateway.commands.configured import configured
+from gateway.database.files import ForeignDatabase
 from gateway.database.port import DatabaseUnavailable
-from gateway.database.sqlite import ForeignDatabase
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
 from gateway.edge.admin.endpoints import EVENTS, EVENTS_QUERY, Endpoint, check_query
@@ -30,6 +31,7 @@ from gateway.metrics import Metrics
 from gateway.model.json import JsonValue
 from gateway.settings import Settings
 from gateway.settings.model import AdminSettings, LoggingSettings
+from gateway.store.board import Board
 from gateway.store.links import Links
 from gateway.store.schema import NewerStore
 from gateway.transport.aiohttp_client import AiohttpClient
@@ -208,7 +210,10 @@ async def _opened(settings: Settings, clock: Clock, url: str) -> AsyncIterator[L
     try:
         projector = Projector(storage.log, storage.store, clock, wiring.process_name())
         await projector.catch_up()
-        yield Local(wiring.operated(settings, storage, clock, Links(storage.store)))
+        links = Links(storage.store)
+        await links.refresh()
+        explaining = wiring.explaining(settings, VENDORS, storage, clock, Metrics(), links, Board())
+        yield Local(wiring.operated(settings, storage, clock, links, explaining))
     except (DatabaseUnavailable, LogUnavailable) as error:
         raise Failed(str(error)) from error
     finally:

@@ -13,8 +13,8 @@ import typer
 from connectors.registry import VENDORS
 from gateway.clock import SystemClock
 from gateway.commands.configured import DEFAULT, ConfigFile, configured
+from gateway.database.files import ForeignDatabase
 from gateway.database.port import DatabaseUnavailable
-from gateway.database.sqlite import ForeignDatabase
 from gateway.lines import configure
 from gateway.serving import ROLES, Server
 from gateway.settings import Settings

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.commands import printed, reach
+from gateway.commands import printed, reach, unsent
 from gateway.commands.configured import DEFAULT, ConfigFile
 from gateway.commands.printed import AsJson
 from gateway.edge.admin.endpoints import UPDATE
@@ -44,6 +44,12 @@ def story(update: Mapping[str, Any]) -> None:
         ("connector", "state", "code", "try", "http", "when", "message"),
         [row for delivery in update["deliveries"] for row in _rows(delivery)],
     )
+    for delivery in update["deliveries"]:
+        for verdict in delivery["verdicts"]:
+            if verdict["code"] == "shadowed":
+                printed.line(f"\n{delivery['connector']} only rehearses:")
+                for line in unsent.lines(verdict["details"]):
+                    printed.line(line)
 
 
 def _rows(delivery: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:

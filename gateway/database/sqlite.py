@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sqlite3
 import threading
@@ -24,6 +23,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
+from gateway.database.files import (
+    APPLICATION_ID,
+    WAL_KEPT,
+    Files,
+    ForeignDatabase,
+    Lock,
+    inspect,
+    size_of,
+    wal_of,
+)
 from gateway.database.port import (
     CommitUnknown,
     DatabaseUnavailable,
@@ -36,39 +45,18 @@ from gateway.database.port import (
     T,
     Urgency,
 )
+from gateway.database.trouble import BROKEN, DAMAGE, TROUBLE, code, words
 
-APPLICATION_ID: Final = 0x4C574952
-"""Marks the file as ours ("LWIR"), so that a foreign database is refused, not written to."""
 GROUP: Final = 64
 """Operations that may share a transaction."""
 PATIENCE: Final = 4
 """Groups of FIRST that may pass something LATER that waits."""
-TRUNCATE_BYTES: Final = 64 << 20
 PARAMETERS: Final = 8192
 """Most parameters of one statement; SQLite itself allows 32,766."""
-
-# Trouble after which the connection can't be trusted: the file failed, or is another one now.
-_BROKEN: Final = frozenset(
-    {
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-_TROUBLE: Final = _BROKEN | {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOLFS,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-}
+CHECKED_BYTES: Final = 128 << 20
+"""Largest file that is looked through for damage at the start: about a third of a second."""
 
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     # 8 MiB. By pages, not by the file's size: the WAL is written anew from its start and never
     # gets shorter, so its size says nothing about how much of it waits.
@@ -76,12 +64,8 @@ _PRAGMAS = (
     "PRAGMA busy_timeout=5000",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-16384",
-    "PRAGMA journal_size_limit=67108864",
+    f"PRAGMA journal_size_limit={WAL_KEPT}",
 )
-
-
-class ForeignDatabase(Exception):
-    """The file is not a leadwire database, is damaged, or is in use by another process."""
 
 
 def _chunks(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
@@ -103,66 +87,61 @@ class SqliteConnection:
         self.path = os.path.realpath(path)
         self._rolled_back: list[Callable[[], None]] = []
         self._broken = False
+        self._damage: str | None = None
+        self.rescued: str | None = None
+        """Where `close` has put a copy of a file that was deleted under us."""
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self._lock_file()
+            self._lock = Lock(self.path)
         except OSError as error:
             raise DatabaseUnavailable(f"{self.path}: {error}") from error
         try:
-            self._db = self._open(create=True)
+            self._lock.check()
+            self._db = self._open(first=True)
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
 
     def on_rollback(self, callback: Callable[[], None]) -> None:
         """Call back after any transaction that was not, or may not have been, committed."""
         self._rolled_back.append(callback)
 
-    def _lock_file(self) -> int:
-        handle = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    def _open(self, *, first: bool) -> sqlite3.Connection:
+        """Open the file. At `first` an empty one is a new database; one that became empty under
+        us is trouble."""
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(handle)
-            raise ForeignDatabase(f"{self.path} is in use by another process") from error
-        except OSError:
-            os.close(handle)
-            raise
-        return handle
-
-    def _open(self, *, create: bool) -> sqlite3.Connection:
-        """Open the file. An empty one is a new database only where `create`: one that became
-        empty under us is trouble, and SQLite would delete its WAL."""
-        if not create and not (Path(self.path).exists() and Path(self.path).stat().st_size):
-            raise DatabaseUnavailable(f"{self.path} is gone")
-        try:
+            inspect(self.path)
+            if not first and not size_of(self.path):
+                raise DatabaseUnavailable(f"{self.path} is empty: put back what was in it")
+            if first and size_of(self.path):
+                self._look_through()
             db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise DatabaseUnavailable(f"{self.path}: {error}") from error
-        try:
-            self._prepare(db)
-        except sqlite3.OperationalError as error:
-            db.close()
-            raise DatabaseUnavailable(f"{self.path}: {error}") from error
+            try:
+                _prepare(db)
+            except BaseException:
+                db.close()
+                raise
+        except (OSError, sqlite3.OperationalError) as error:
+            raise DatabaseUnavailable(f"{self.path}: {words(error)}") from error
         except sqlite3.DatabaseError as error:
-            db.close()
-            raise ForeignDatabase(f"{self.path} is damaged or no database: {error}") from error
-        except BaseException:
-            db.close()
-            raise
+            raise ForeignDatabase(
+                f"{self.path} is damaged: {error}; put a sound copy in its place"
+            ) from error
+        self._files = Files(self.path)
+        self._lock.note(self._files)
         return db
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        if db.execute("PRAGMA page_count").fetchone()[0] == 0:
-            # SQLite takes a file that is shorter than its header for an empty one.
-            if Path(self.path).stat().st_size:
-                raise ForeignDatabase(f"{self.path} is no database")
-            db.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        elif db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise ForeignDatabase(f"{self.path} is not a leadwire database")
-        for pragma in _PRAGMAS:
-            db.execute(pragma)
+    def _look_through(self) -> None:
+        """Look for damage by a connection that can't write, nor play the WAL into the file when
+        it is closed."""
+        address = Path(self.path).as_uri() + "?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as db:
+            pages = db.execute("PRAGMA page_count").fetchone()[0]
+            if pages * db.execute("PRAGMA page_size").fetchone()[0] > CHECKED_BYTES:
+                return
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(" ".join(found.split()))
 
     def _execute(self, statement: Statement) -> Rows:
         if isinstance(statement, Query):
@@ -201,11 +180,15 @@ class SqliteConnection:
             self._db.execute("BEGIN IMMEDIATE")
             results = [self._drive(operation()) for operation in operations]
         except sqlite3.Error as error:
-            code = _code(error)
-            self._abandon(broken=code in _BROKEN)
-            if code not in _TROUBLE:
+            primary = code(error)
+            if primary in DAMAGE:
+                self._damage = (
+                    f"{self.path} is damaged: {words(error)}; stop, put a sound copy there"
+                )
+            self._abandon(broken=primary in BROKEN)
+            if primary not in TROUBLE:
                 raise
-            raise DatabaseUnavailable(str(error)) from error
+            raise DatabaseUnavailable(self._damage or words(error)) from error
         except BaseException:
             self._abandon()
             raise
@@ -213,7 +196,7 @@ class SqliteConnection:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._abandon(broken=True)
-            raise CommitUnknown(str(error)) from error
+            raise CommitUnknown(words(error)) from error
         return results
 
     def _abandon(self, *, broken: bool = False) -> None:
@@ -235,33 +218,75 @@ class SqliteConnection:
         """Give the disk back what an unusually long WAL took; never fails the work that was
         done."""
         try:
-            size = os.stat(self.path + "-wal").st_size  # noqa: PTH116 - hot path, no Path object
-            if size > TRUNCATE_BYTES:
+            size = os.stat(wal_of(self.path)).st_size  # noqa: PTH116 - hot path, no Path object
+            if size > WAL_KEPT:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._files = Files(self.path)
         except (OSError, sqlite3.Error):
             return
 
     def ensure_open(self) -> None:
-        """Open again after trouble. Raises DatabaseUnavailable."""
-        if self._broken:
-            try:
-                self._db = self._open(create=False)
-            except ForeignDatabase as error:
-                raise DatabaseUnavailable(str(error)) from error
-            self._broken = False
+        """Before a transaction: is what is open still what has the name? Open again after
+        trouble. Raises DatabaseUnavailable."""
+        if self._damage is not None:
+            raise DatabaseUnavailable(self._damage)
+        try:
+            moved = self._files.moved()
+            if moved is not None:
+                # The connection stays: what was accepted is in the files it has open.
+                raise DatabaseUnavailable(moved)
+            if self._lock.lost:
+                self._lock.retake()
+                self._abandon(broken=True)
+            if not self._broken and self._files.wal_moved():
+                self._save_wal()
+            if not self._broken and self._files.wal_was_cut():
+                self._damage = f"{wal_of(self.path)} was cut short: what was accepted last is gone"
+                raise DatabaseUnavailable(self._damage)
+            if self._broken:
+                self._db = self._open(first=False)
+                self._broken = False
+        except (ForeignDatabase, OSError) as error:
+            raise DatabaseUnavailable(str(error)) from error
+
+    def _save_wal(self) -> None:
+        """The WAL was deleted, but we have it open: bring all of it into the database."""
+        try:
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"{wal_of(self.path)} is gone: {words(error)}") from error
+        if busy:
+            raise DatabaseUnavailable(f"{wal_of(self.path)} is gone")
+        self._abandon(broken=True)
 
     def close(self) -> None:
-        """Checkpoint, close and let go of the file."""
-        with contextlib.suppress(sqlite3.Error):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        """Checkpoint, close and let go of the file. What has no file any more is copied."""
+        copy = f"{self.path}.rescued-{os.getpid()}"
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if not self._broken and self._files.moved() is not None:
+                self._db.execute("VACUUM INTO ?", (copy,))
+                self.rescued = copy
+            elif self._damage is None:
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
-        os.close(self._lock)
+        with contextlib.suppress(OSError):
+            if self.rescued is None and not size_of(wal_of(self.path)):
+                self._lock.clear()
+        self._lock.close()
 
 
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 for errors that Python's module raises by itself."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+def _prepare(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA page_count").fetchone()[0] == 0:
+        db.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    mode = db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"its file system can't do WAL (journal mode {mode})")
+    for pragma in _PRAGMAS:
+        db.execute(pragma)
+    # The first read opens the WAL's file.
+    db.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
 
 
 class _Work:

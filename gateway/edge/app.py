@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Iterable
-from urllib.parse import unquote_plus
 
 from aiohttp import web
 
 from gateway import lines
 from gateway.clock import Clock
+from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import (
     Answer,
     AskedDialect,
     Call,
     Dialect,
-    Malformed,
     MethodNotAllowed,
+    QuotaState,
     Route,
-    TooLarge,
 )
+from gateway.edge import bodies
 from gateway.edge.asking import Asking
+from gateway.edge.calls import query_of
 from gateway.edge.claiming import Claiming
+from gateway.edge.credentials import Registered
+from gateway.edge.explaining import Explaining, is_dry
 from gateway.edge.intake import Intake
 from gateway.edge.reply import Reply
 from gateway.metrics import Metrics
@@ -41,6 +43,7 @@ class Door:
         dialects: Iterable[Dialect],
         intake: Intake,
         asking: Asking,
+        explaining: Explaining,
         claiming: Claiming,
         settings: ServerSettings,
         clock: Clock,
@@ -49,6 +52,7 @@ class Door:
         """`application` makes the server's application."""
         self._dialects = tuple(dialects)
         self._intake, self._asking, self._claiming = intake, asking, claiming
+        self._explaining = explaining
         self._settings, self._clock, self._metrics = settings, clock, metrics
         self.draining = False
         """Whether connections are asked to close after their answer."""
@@ -60,10 +64,10 @@ class Door:
             served: dict[str, list[str]] = {}
             for route in dialect.routes:
                 served.setdefault(route.path, []).append(route.method)
-                app.router.add_route(route.method, route.path, self._handler(dialect, route))
+                _add(app, route.method, route.path, self._handler(dialect, route))
             for path, methods in served.items():
-                app.router.add_route("*", path, self._wrong_method(dialect, path, tuple(methods)))
-        app.router.add_route("*", "/{anything:.*}", _not_found)
+                _add(app, "*", path, self._wrong_method(dialect, path, tuple(methods)))
+        _add(app, "*", "/{anything:.*}", _not_found)
         return app
 
     def _handler(self, dialect: Dialect, route: Route) -> Handler:
@@ -103,13 +107,28 @@ class Door:
         if turns is not None and not await turns.take(registered.settings.answer_within):
             return self._intake.busy(dialect, call)
         try:
-            body = await self._body(request)
+            body = await bodies.read(request, self._settings)
             if not isinstance(body, bytes):
                 return self._intake.refuse(dialect, call, body)
+            if is_dry(call):
+                return await self._rehearsed(dialect, call, body, registered, quota)
             return await self._intake.take(dialect, call, body, registered, quota, began)
         finally:
             if turns is not None:
                 turns.give_back()
+
+    async def _rehearsed(
+        self,
+        dialect: Dialect,
+        call: Call,
+        body: bytes,
+        registered: Registered,
+        quota: QuotaState | None,
+    ) -> Reply:
+        try:
+            return await self._explaining.reply(dialect, call, body, registered, quota)
+        except DatabaseUnavailable:
+            return self._intake.busy(dialect, call)
 
     async def _told(self, dialect: Dialect, call: Call) -> Reply:
         admitted = self._intake.admit(dialect, call)
@@ -118,24 +137,6 @@ class Door:
         if not isinstance(dialect, AskedDialect):
             raise TypeError(f"{dialect.name} has a route that asks, and no answers")
         return await self._asking.reply(dialect, call, admitted[0])
-
-    async def _body(self, request: web.Request) -> bytes | TooLarge | Malformed:
-        limit = self._settings.max_body
-        length = request.content_length
-        if length is not None and length > limit:
-            return TooLarge(limit)
-        try:
-            if request.content.is_eof():
-                body = request.content.read_nowait()
-                return body if len(body) <= limit else TooLarge(limit)
-            async with asyncio.timeout(self._settings.body_within):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return TooLarge(limit)
-        except TimeoutError:
-            return Malformed("the body did not come in time")
-        except (web.HTTPException, web.RequestPayloadError, ValueError) as error:
-            return Malformed(f"the body can't be read ({type(error).__name__})")
 
     def _wrong_method(self, dialect: Dialect, path: str, methods: tuple[str, ...]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -168,23 +169,14 @@ class Door:
         return response
 
 
+def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
+    app.router.add_route(method, path, handler, expect_handler=bodies.unawaited)
+
+
 def _call(request: web.Request, operation: str) -> Call:
-    query = _query(request.rel_url.raw_query_string)
+    query = query_of(request.rel_url.raw_query_string)
     match = request.match_info
     return Call(request.method, request.path, operation, match, query, request.headers)
-
-
-def _query(raw: str) -> tuple[tuple[str, str], ...]:
-    """Parameters in the order sent, blank ones too; as `urllib.parse.parse_qsl`, without what it
-    does for bytes and separators, which would take as long as the rest of the call's reading."""
-    if not raw:
-        return ()
-    pairs = [pair.partition("=") for pair in raw.split("&") if pair]
-    return tuple((_decoded(name), _decoded(value)) for name, _, value in pairs)
-
-
-def _decoded(text: str) -> str:
-    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 async def _not_found(_request: web.Request) -> web.StreamResponse:
@@ -211,5 +203,6 @@ def _tell(dialect: str, operation: str, reply: Reply, seconds: float) -> None:
         status=reply.answer.status,
         events=reply.events,
         refused=reply.refused or None,
+        dry_run=reply.dry_run or None,
         seconds=round(seconds, 4),
     )

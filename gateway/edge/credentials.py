@@ -35,6 +35,7 @@ class Credentials:
     ) -> None:
         """Credentials of dialects that are not served are passed over."""
         self._known: dict[tuple[str, bytes], Registered] = {}
+        self._first: dict[str, Registered] = {}
         shared = set()
         for tenant, settings in tenants.items():
             for number, credential in enumerate(settings.credentials):
@@ -47,6 +48,7 @@ class Credentials:
                 name = f"{tenant}/{credential.dialect}/{number}"
                 quotas, turns = _quotas(dialect, credential), _turns(credential)
                 registered = Registered(caller, credential, quotas, turns, name)
+                self._first.setdefault(credential.dialect, registered)
                 for secret in dialect.secrets_of(credential):
                     place = credential.dialect, _digest(secret)
                     first = self._known.setdefault(place, registered)
@@ -62,6 +64,10 @@ class Credentials:
         if presented is None:
             return False
         return self._known.get((dialect.name, _digest(presented)), True)
+
+    def first(self, dialect: str) -> Registered | None:
+        """The first configured credential of a dialect."""
+        return self._first.get(dialect)
 
 
 def _digest(secret: str) -> bytes:

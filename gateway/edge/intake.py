@@ -22,6 +22,8 @@ from gateway.dialect import (
     Busy,
     Call,
     Dialect,
+    Fault,
+    Invalid,
     KeyReused,
     Parsed,
     QuotaState,
@@ -39,11 +41,18 @@ from gateway.edge.views import Views
 from gateway.eventlog.port import EventLog, Topic
 from gateway.journal.port import Entry, Journal, JournalUnavailable
 from gateway.metrics import Metrics
+from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
+from gateway.model.outcome import Kind
 from gateway.store.claims import Answered, Attached, Claim, Fresh, Reused
 
 RETRY_AFTER = 5.0
 """Seconds we ask a caller to wait when we are busy."""
+LONGEST_ID = 1024
+"""Characters of a lead's id; no vendor has longer ones."""
+LONGEST_KEY = 255
+"""Characters of an idempotency key that are kept as they are."""
+_NO_ID = Invalid((Fault(Code.VALIDATION_FAILED, "id", None, "this is not an id"),))
 _QUOTED = '" \t'
 EVENT_ID, OUTCOME = "X-Leadwire-Event-Id", "X-Leadwire-Outcome"
 
@@ -70,7 +79,7 @@ class Intake:
         quota = found.quotas.get(call.operation)
         if quota is None:
             return found, None
-        taken = quota.take(self.clock.now())
+        taken = quota.take(self.clock.monotonic(), self.clock.now())
         if isinstance(taken, QuotaState):
             return found, taken
         return self._refuse(dialect, call, taken, taken.quota)
@@ -88,6 +97,9 @@ class Intake:
         parsed = dialect.parse(call, body, registered.caller)
         if not isinstance(parsed, Parsed):
             return self._refuse(dialect, call, parsed, quota)
+        for update in parsed.updates:
+            if len(update.lead.id) > LONGEST_ID or "\x00" in update.lead.id:
+                return self._refuse(dialect, call, _NO_ID, quota)
         now = self.clock.now()
         within = dialect.patience(call, registered.settings)
         visit = Visit(dialect, call, registered, quota, parsed, now, began, within)
@@ -179,8 +191,7 @@ class Intake:
         )
         headers: tuple[tuple[str, str], ...] = ((EVENT_ID, ",".join(ids)),) if ids else ()
         if outcomes:
-            told = ",".join(f"{s.outcome.connector}={s.outcome.kind}" for s in outcomes.values())
-            headers += ((OUTCOME, told),)
+            headers += ((OUTCOME, ",".join(map(_told, outcomes.values()))),)
         window = visit.registered.settings.dedupe_window
         return Reply(_with(answer, headers), ids, claim, dedupe_window=window)
 
@@ -191,7 +202,7 @@ class Intake:
         if given is None and not built.waits and not registered.settings.dedupe_window:
             return None
         told = _digest(call, body, registered.name)
-        key = f"call:{told}" if given is None else f"key:{registered.name}:{given}"
+        key = f"call:{told}" if given is None else f"key:{registered.name}:{_kept(given)}"
         events = tuple(event.id for event in built.events)
         tenant = registered.caller.tenant
         renew = () if given else self.claiming.forgotten(tenant, key)
@@ -250,6 +261,13 @@ _REASONS = {
 }
 
 
+def _told(settled: Settled) -> str:
+    """Connector and outcome; where nothing was sent, why."""
+    outcome = settled.outcome
+    word = outcome.code if outcome.kind is Kind.SKIPPED else outcome.kind
+    return f"{outcome.connector}={word}"
+
+
 def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
     return Answer(answer.status, answer.body, answer.headers + headers, answer.content_type)
 
@@ -267,3 +285,11 @@ def _digest(call: Call, body: bytes, credential: str) -> str:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     digest.update(body)
     return digest.hexdigest()
+
+
+def _kept(key: str) -> str:
+    """A caller's key as it is kept: one that is long, or that not every database takes, by its
+    digest."""
+    if len(key) <= LONGEST_KEY and key.isascii() and key.isprintable():
+        return key
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

@@ -15,16 +15,17 @@ class Quota:
         self._requests, self._per = requests, per
         self._taken: deque[float] = deque()
 
-    def take(self, now: float) -> QuotaState | OverQuota:
-        """Count a call at `now` (unix seconds), or refuse it."""
+    def take(self, now: float, unix: float) -> QuotaState | OverQuota:
+        """Count a call at `now` (monotonic seconds), or refuse it; `unix` is the same moment as
+        callers read it."""
         while self._taken and self._taken[0] <= now - self._per:
             self._taken.popleft()
         if len(self._taken) >= self._requests:
-            return OverQuota(self._state(now), max(0.0, self._taken[0] + self._per - now))
+            return OverQuota(self._state(now, unix), max(0.0, self._taken[0] + self._per - now))
         self._taken.append(now)
-        return self._state(now)
+        return self._state(now, unix)
 
-    def _state(self, now: float) -> QuotaState:
+    def _state(self, now: float, unix: float) -> QuotaState:
         used = len(self._taken)
-        reset = (self._taken[0] if self._taken else now) + self._per
+        reset = unix - now + (self._taken[0] if self._taken else now) + self._per
         return QuotaState(self._requests, self._requests - used, used, reset, self._per)

@@ -20,3 +20,5 @@ class Reply:
     """Why, in one word, where the call was not taken."""
     dedupe_window: float = 0.0
     """Seconds for which an identical call gets the same answer."""
+    dry_run: bool = False
+    """Whether the call only asked what would happen."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Accepted, Dialect, LeadView, Settled, UpdateResult
 from gateway.model.changes import Clear, Set
+from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
 from gateway.model.json import JsonValue, merge_patch
 from gateway.store import fields
@@ -37,6 +38,9 @@ class Views:
         details = {
             name: None if name.endswith("_id") else value for name, value in outcome.details.items()
         }
+        if outcome.code is Code.SHADOWED:
+            # What a rehearsing connector would have sent is for operators.
+            details = {}
         return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
 
     async def of(self, dialect: Dialect, events: Sequence[LeadUpdate]) -> list[LeadView]:

@@ -18,6 +18,8 @@ from gateway.model.codec import read_outcome
 from gateway.model.outcome import Outcome
 from gateway.store.port import Store
 
+REPLIES = 0
+"""The partition of the replies topic that a process reads."""
 ASK_EVERY = 0.25
 """Seconds between a waiting retry's questions to the ledger."""
 
@@ -25,7 +27,7 @@ ASK_EVERY = 0.25
 class Waiting:
     """Futures by event and connector."""
 
-    def __init__(self, log: EventLog, store: Store, clock: Clock, partition: int = 0) -> None:
+    def __init__(self, log: EventLog, store: Store, clock: Clock, partition: int = REPLIES) -> None:
         """`partition` of the replies topic is this process's own."""
         self._log, self._store, self._clock = log, store, clock
         self.partition = partition

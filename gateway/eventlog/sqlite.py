@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import takewhile
 
 import orjson
 
@@ -85,6 +84,9 @@ class SqliteLog:
         """Topics that somebody in this process reads: only theirs are kept in the tail."""
         self._counted: dict[tuple[Topic, int], int] | None = None
         """Next offsets as the writing thread counts them; None: read them from the file."""
+        self._found: dict[tuple[Topic, int], int] | None = None
+        """Next offsets as they were last read from the file, until the event loop has seen them:
+        a commit that counted as unknown may have been done."""
         self._extents: dict[Topic, dict[int, Extent]] = {}
         self._waiting: dict[Topic, set[asyncio.Future[None]]] = {topic: set() for topic in Topic}
         database.connection.on_rollback(self._recount)
@@ -118,6 +120,7 @@ class SqliteLog:
         counted = self._counted
         if counted is None:
             counted = self._counted = yield from self._count()
+            self._found = dict(counted)
         offsets, rows = [], []
         for record in records:
             place = (record.topic, record.partition)
@@ -133,7 +136,7 @@ class SqliteLog:
 
     def appended(self, records: Sequence[NewRecord], offsets: Sequence[int]) -> None:
         """Show committed records to readers. Called on the event loop, in order of commit."""
-        topics = set()
+        topics = self._show_found()
         for new, offset in zip(records, offsets, strict=True):
             topic, part = new.topic, new.partition
             if topic in self._followed:
@@ -144,6 +147,17 @@ class SqliteLog:
             topics.add(topic)
         for topic in topics:
             self._wake(topic)
+
+    def _show_found(self) -> set[Topic]:
+        """Show what was committed although its commit failed; topics that have such records."""
+        found, self._found = self._found, None
+        topics = set()
+        for (topic, part), end in (found or {}).items():
+            extent = self._extents[topic][part]
+            if end > extent.end:
+                self._extents[topic][part] = Extent(extent.start, end)
+                topics.add(topic)
+        return topics
 
     async def fetch(
         self, topic: Topic, positions: dict[int, int], limit: int, wait: float
@@ -233,16 +247,18 @@ class SqliteLog:
         return first, last
 
     async def trim(self, topic: Topic, part: int, before: int, older: float, most: int) -> int:
-        """Delete up to `most` records below offset `before`, from the oldest to the first that is
-        not older than `older` (unix seconds), for retention; how many were deleted."""
+        """Delete up to `most` records below offset `before`, from the oldest to the last that is
+        older than `older` (unix seconds), for retention; how many were deleted."""
 
         def operation() -> Operation[tuple[int, int]]:
             rows = yield Query(
                 "SELECT pos, time FROM log_records WHERE topic = ? AND part = ? AND pos < ?"
                 " ORDER BY pos LIMIT ?",
-                (topic, part, before, most),
+                (topic, part, before, SCAN),
             )
-            old = [pos for pos, _ in takewhile(lambda row: row[1] < older, rows)]
+            # What comes before an old record is as old, whatever a clock said that was ahead.
+            last = max((place for place, row in enumerate(rows) if row[1] < older), default=-1)
+            old = [pos for pos, _ in rows[: min(last + 1, most)]]
             if not old:
                 return 0, 0
             start = old[-1] + 1

@@ -7,11 +7,8 @@ from collections import deque
 
 from gateway.eventlog.port import Record, Topic
 
-OVERHEAD = 1600
-"""Bytes a record takes beside its value: its headers, and what was parsed of it."""
-
-HEADER = 150
-"""Bytes of a header: names are shared, a value and the pair are not."""
+OVERHEAD = 3500
+"""Bytes a record takes beside its value: some dozen headers, and what was parsed of it."""
 
 
 class Tail:
@@ -22,7 +19,8 @@ class Tail:
         self._most = most_bytes
         self._bytes = 0
         self._runs: dict[tuple[Topic, int], deque[Record]] = {}
-        self._order: deque[tuple[tuple[Topic, int], int]] = deque()
+        self._order: deque[tuple[Topic, int]] = deque()
+        """The place of each record, oldest first."""
 
     def add(self, record: Record) -> None:
         """Remember a record that is durable; a gap empties what was kept of its partition."""
@@ -33,11 +31,10 @@ class Tail:
         if run and run[-1].offset + 1 != record.offset:
             self._forget(place)
         run.append(record)
-        size = len(record.value) + HEADER * len(record.headers) + OVERHEAD
-        self._bytes += size
-        self._order.append((place, size))
-        while self._bytes > self._most and self._order:
-            self._drop_oldest()
+        self._bytes += len(record.value) + OVERHEAD
+        self._order.append(place)
+        while self._bytes > self._most:
+            self._bytes -= _size(self._runs[self._order.popleft()].popleft())
 
     def read(self, topic: Topic, partition: int, offset: int, limit: int) -> list[Record] | None:
         """Records from `offset` on; None where the run does not reach back that far."""
@@ -49,15 +46,12 @@ class Tail:
             return list(run)
         return [run[i] for i in range(first, min(len(run), first + limit))]
 
-    def _drop_oldest(self) -> None:
-        place, size = self._order.popleft()
-        run = self._runs[place]
-        if run:
-            run.popleft()
-        self._bytes -= size
-
     def _forget(self, place: tuple[Topic, int]) -> None:
-        self._runs[place].clear()
-        kept = deque(entry for entry in self._order if entry[0] != place)
-        self._bytes = sum(size for _, size in kept)
-        self._order = kept
+        run = self._runs[place]
+        self._bytes -= sum(map(_size, run))
+        run.clear()
+        self._order = deque(other for other in self._order if other != place)
+
+
+def _size(record: Record) -> int:
+    return len(record.value) + OVERHEAD

@@ -32,9 +32,11 @@ class EmbeddedJournal:
         log: SqliteLog,
         clock: Clock,
         flushed: Callable[[float], None] = lambda _: None,
+        failed: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`log` must live in `database`; `flushed` hears how many seconds each flush took."""
-        self._flushed = flushed
+        """`log` must live in `database`; `flushed` hears how many seconds each flush took, and
+        `failed` why one was not done."""
+        self._flushed, self._failed = flushed, failed
         self._database = database
         self._log = log
         self._clock = clock
@@ -60,6 +62,7 @@ class EmbeddedJournal:
             try:
                 offsets = await self._database.run(operation, Urgency.FIRST)
             except DatabaseUnavailable as error:
+                self._failed(str(error))
                 raise JournalUnavailable(str(error)) from error
             self._log.appended(records, offsets)
 
@@ -82,6 +85,7 @@ class EmbeddedJournal:
                 lambda: self._accept(entries, now), Urgency.FIRST
             )
         except DatabaseUnavailable as error:
+            self._failed(str(error))
             _fail(batch, JournalUnavailable(str(error)))
             return
         except Exception as error:  # noqa: BLE001 - handed to the call that can't be written

@@ -25,6 +25,8 @@ from gateway.store.settling import FrontierRow
 NAME = "@ledger"
 """Its name among the consumers of the log."""
 BATCH = 500
+TELL_EVERY = 60.0
+"""Seconds between lines about work that is interrupted again and again."""
 GATHER = 0.05
 """Seconds between writes while little comes in: fewer, larger transactions."""
 TOPICS = (Topic.UPDATES, Topic.OUTCOMES)
@@ -37,6 +39,7 @@ class Projector:
         """`process` is who we are, as the lease's owner."""
         self._log, self._store, self._clock, self._process = log, store, clock, process
         self._next: dict[Topic, dict[int, int]] = {}
+        self._told = -TELL_EVERY
 
     async def run(self) -> None:
         """Project for ever, whenever the lease is ours."""
@@ -44,8 +47,14 @@ class Projector:
             try:
                 await self._project_while_owner()
             except* (DatabaseUnavailable, LogUnavailable) as errors:
-                lines.warning("ledger.interrupted", reason=str(errors.exceptions[0]))
+                self._tell(errors.exceptions[0])
             await self._clock.sleep(RENEW)
+
+    def _tell(self, error: BaseException) -> None:
+        now = self._clock.monotonic()
+        if now - self._told >= TELL_EVERY:
+            self._told = now
+            lines.warning("ledger.interrupted", reason=str(error))
 
     async def catch_up(self) -> None:
         """Project what the log has now, once, without a lease: for a process that has the files

@@ -1,4 +1,8 @@
-"""Lets go of what is old: settled records of the log, the ledger, claims, dead letters."""
+"""Lets go of what is old: settled records of the log, the ledger, claims, dead letters.
+
+How old something is, is the wall clock's word. So nothing is let go of for a while after that
+clock has jumped: who set it wrong has the time to set it right.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,10 @@ CHUNK = 200
 """Records deleted in one transaction: a few milliseconds of the database's thread."""
 BREATH = 0.005
 """Seconds between chunks."""
+JUMP = 60.0
+"""Seconds by which the wall clock must leave the monotonic one to have jumped."""
+HELD = 3600.0
+"""Seconds after a jump in which nothing is let go of."""
 
 
 class Retention:
@@ -30,6 +38,8 @@ class Retention:
         """`log_kept` and `store_kept` are seconds."""
         self._log, self._store, self._clock = log, store, clock
         self._log_kept, self._store_kept = log_kept, store_kept
+        self._apart = clock.now() - clock.monotonic()
+        self._held_until = 0.0
 
     async def run(self) -> None:
         """Let go for ever."""
@@ -43,6 +53,8 @@ class Retention:
     async def once(self) -> None:
         """Let go of all that is old now. Raises DatabaseUnavailable."""
         now = self._clock.now()
+        if self._jumped(now):
+            return
         old = now - self._store_kept
         await self._drop(lambda: claims.expire(now, CHUNK))
         await self._drop(lambda: ledger.expire(old, CHUNK))
@@ -58,6 +70,15 @@ class Retention:
         ):
             ends = {part: extent.end for part, extent in (await self._log.extents(topic)).items()}
             await self._trim(topic, ends, now - kept)
+
+    def _jumped(self, now: float) -> bool:
+        """Whether the wall clock has jumped a short while ago."""
+        monotonic = self._clock.monotonic()
+        before, self._apart = self._apart, now - monotonic
+        if abs(self._apart - before) > JUMP:
+            lines.warning("clock.jumped", seconds=round(self._apart - before))
+            self._held_until = monotonic + HELD
+        return monotonic < self._held_until
 
     async def _drop(self, expire: Callable[[], Operation[int]]) -> None:
         """Delete rows chunk by chunk, so that nobody waits for all of them."""

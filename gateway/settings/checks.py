@@ -157,6 +157,7 @@ def _routes(settings: Settings, dialects: Sequence[str]) -> Iterator[Finding]:
                 yield (*path, "connectors", position), f"there is no connector {name!r}{known}"
         there = [name for name in route.connectors if name in settings.connectors]
         yield from _authority((*path, "authority"), route, there, dialects)
+        yield from _followers(path, route, settings)
 
 
 def _authority(
@@ -170,6 +171,17 @@ def _authority(
         if name not in route.connectors:
             known = nearest(name, there)
             yield (*path, dialect), f"{name!r} is no connector of this route{known}"
+
+
+def _followers(path: Path, route: RouteSettings, settings: Settings) -> Iterator[Finding]:
+    """A shadow applies nothing, so whoever waits for that would never send."""
+    if route.followers != "after_authority":
+        return
+    for dialect, name in route.authority.items():
+        connector = settings.connectors.get(name)
+        if connector is not None and connector.mode == "shadow":
+            text = f"{name!r} is a shadow and applies nothing: its followers would never send"
+            yield (*path, "authority", dialect), text
 
 
 def noted(document: Document, findings: Iterator[Finding]) -> tuple[Problem, ...]:

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+LONGEST = 1000 * 365 * 86400.0
+"""Seconds: no time is longer, so every time can be added to one."""
 _FORM = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 
 
@@ -16,11 +18,15 @@ def seconds(value: object) -> float:
     if isinstance(value, bool):
         raise ValueError("a duration is a number and ms, s, m, h or d")
     if isinstance(value, int | float):
-        return float(value)
-    match = _FORM.match(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"a duration is a number and ms, s, m, h or d, not {value!r}")
-    return float(match[1]) * UNITS[match[2]]
+        number, unit = value, 1.0
+    else:
+        match = _FORM.match(value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f"a duration is a number and ms, s, m, h or d, not {value!r}")
+        number, unit = float(match[1]), UNITS[match[2]]
+    if not 0 <= number <= LONGEST / unit:
+        raise ValueError("a duration is at most a thousand years")
+    return float(number * unit)
 
 
 def written(value: float) -> str:
@@ -29,7 +35,7 @@ def written(value: float) -> str:
         count = value / UNITS[unit]
         if value and count == int(count):
             return f"{int(count)}{unit}"
-    return f"{value * 1000:g}ms"
+    return f"{value * 1000:.6f}".rstrip("0").rstrip(".") + "ms"
 
 
 Duration = Annotated[

@@ -48,8 +48,26 @@ class ServerSettings(Section):
     max_waiting: int = Field(5000, ge=1)
     """Calls that may wait for an outcome at once; more are answered busy before anything is
     stored. Lowered to fit the open-file limit."""
+    max_connections: int = Field(10_000, ge=1)
+    """Connections at once; one more is told 503 and closed. Lowered to fit the open-file limit."""
+    max_head: int = Field(32_768, ge=1024)
+    """Largest request line and headers in bytes, together; one line of them may have 8,190, and
+    there may be 100 headers."""
+    head_within: Duration = Field(10.0, gt=0)
+    """Time for a request's line and headers, from the connection's begin or their first byte; also
+    for a TLS handshake."""
     body_within: Duration = 10.0
     """Time a caller has to send its body."""
+    body_pace: int = Field(1024, ge=1)
+    """Slowest a body may come, in bytes a second, once it has taken 5 seconds."""
+    keep_alive: Duration = Field(75.0, gt=0)
+    """How long a connection is kept for the next request; more than a proxy in front keeps its
+    own."""
+    call_within: Duration = Field(150.0, gt=0)
+    """Time for a whole call; its connection is closed then. More than any credential's
+    `answer_within` and `body_within` together."""
+    answer_read_within: Duration = Field(20.0, gt=0)
+    """Time a caller may leave an answer unread."""
 
 
 class AdminSettings(Section):

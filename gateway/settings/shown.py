@@ -51,5 +51,10 @@ def _masked(value: object, dumped: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_masked(item, shown) for item, shown in zip(value, dumped, strict=True)]
     if isinstance(dumped, str):
-        return _PARAMETER.sub(rf"\1{MASK}", _USERINFO.sub(f"://{MASK}@", dumped))
+        return masked_url(dumped)
     return dumped
+
+
+def masked_url(text: str) -> str:
+    """A URL without its user, and without parameters whose name says that they are secret."""
+    return _PARAMETER.sub(rf"\1{MASK}", _USERINFO.sub(f"://{MASK}@", text))

@@ -36,6 +36,7 @@ def warnings(settings: Settings) -> Iterator[Finding]:
                 yield ("connectors", name, setting), _IN_CLEAR
         if all(name not in route.connectors for route in settings.routes):
             yield ("connectors", name), "no route names it, so it gets nothing"
+    yield from _shadows(settings)
     yield from _tenants(settings)
     yield from _files(settings)
 
@@ -47,12 +48,24 @@ def _urls(connector: ConnectorSettings) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
+def _shadows(settings: Settings) -> Iterator[Finding]:
+    for number, route in enumerate(settings.routes):
+        for dialect, name in route.authority.items():
+            if settings.connectors[name].mode == "shadow":
+                text = f"{name!r} is a shadow: its callers hear success, and nothing is sent"
+                yield ("routes", number, "authority", dialect), text
+
+
 def _tenants(settings: Settings) -> Iterator[Finding]:
     if not settings.tenants:
         yield ("tenants",), "none is configured, so nobody can call"
     for name, tenant in settings.tenants.items():
         if not tenant.credentials:
             yield ("tenants", name), "has no credentials, so nobody can call"
+        longest = max((each.answer_within for each in tenant.credentials), default=0.0)
+        if longest + settings.server.body_within > settings.server.call_within:
+            text = "a call may take longer than server.call_within, which closes its connection"
+            yield ("tenants", name), text
         if all(route.tenant not in {None, name} for route in settings.routes):
             yield ("tenants", name), "has no route, so its updates end as unrouted"
 

@@ -16,7 +16,8 @@ class LeaseLost(Exception):
 
 def acquire(name: str, owner: str, now: float) -> Operation[int | None]:
     """Take or renew a lease; its epoch, or None while another holds it. Taking it from another
-    owner, or after it ran out, starts a new epoch."""
+    owner, or after it was given back, starts a new epoch. One that only ran out goes on: nobody
+    had it since, and a clock that was set forward must not make anybody deliver again."""
     rows = yield Query("SELECT owner, epoch, until FROM leases WHERE name = ?", (name,))
     if not rows:
         yield Query(
@@ -27,7 +28,7 @@ def acquire(name: str, owner: str, now: float) -> Operation[int | None]:
     holder, epoch, until = rows[0]
     if holder != owner and until > now:
         return None
-    epoch = epoch if holder == owner and until > now else epoch + 1
+    epoch = epoch if holder == owner and until > 0 else epoch + 1
     yield Query(
         "UPDATE leases SET owner = ?, epoch = ?, until = ? WHERE name = ?",
         (owner, epoch, now + TTL, name),

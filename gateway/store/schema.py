@@ -74,12 +74,17 @@ class NewerStore(Exception):
 
 
 def create() -> Operation[None]:
-    """Create what is missing. Raises NewerStore."""
-    for statement in TABLES:
-        yield Query(statement)
+    """Create what is missing. Raises NewerStore, before anything is changed."""
+    facts, *others = TABLES
+    yield Query(facts)
     yield Query(
         "INSERT INTO facts (name, value) VALUES ('schema', ?) ON CONFLICT DO NOTHING", (VERSION,)
     )
     rows = yield Query("SELECT value FROM facts WHERE name = 'schema'")
     if rows[0][0] > VERSION:
-        raise NewerStore(f"the store has version {rows[0][0]}, this leadwire reads {VERSION}")
+        raise NewerStore(
+            f"the store was written by a later leadwire: it has version {rows[0][0]}, this one"
+            f" reads {VERSION}; run the later one, nothing was changed"
+        )
+    for statement in others:
+        yield Query(statement)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from gateway.database.port import Operation, Query
 from gateway.store.settling import FrontierRow
 
+PROBE_BYTES = 16 << 10
+"""Bytes of a probe: a few calls' updates."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParkedCount:
@@ -47,9 +50,14 @@ def held(now: float) -> Operation[set[str]]:
 
 
 def probe(now: int) -> Operation[None]:
-    """A write that changes nothing for anybody: if it can be flushed, so can an append."""
+    """A write as large as an append, of a claim that is nobody's and has run out: if there is
+    room for it and it can be flushed, so it is for an append. The one before goes after it has
+    come, so that it needs new room each time."""
+    name = f"probe {now}"
     yield Query(
-        "INSERT INTO facts (name, value) VALUES ('probe', ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        (now,),
+        "INSERT INTO claims (tenant, claim, digest, events, answer, expires)"
+        " VALUES ('', ?, ?, '[]', NULL, 0) ON CONFLICT (tenant, claim) DO UPDATE"
+        " SET digest = excluded.digest",
+        (name, "p" * PROBE_BYTES),
     )
+    yield Query("DELETE FROM claims WHERE tenant = '' AND claim <> ?", (name,))

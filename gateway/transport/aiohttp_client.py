@@ -52,6 +52,7 @@ KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
 several vendors stand, closes one (nodejs.org, `server.keepAliveTimeout`)."""
 CHUNK = 65536
+USER_AGENT = f"leadwire/{__version__}"
 ORIGINS = 256
 """Hosts that are remembered."""
 
@@ -77,6 +78,18 @@ class Origin:
         self.head = "".join(f"{line}\r\n" for line in lines)
 
 
+def written(request: HttpRequest, user_agent: str = USER_AGENT) -> tuple[tuple[str, str], ...]:
+    """Every header of a request as a client sends it, in order. Raises ValueError for a request
+    that can't be sent."""
+    match = _URL.fullmatch(request.url)
+    if match is None:
+        raise ValueError("the URL cannot be used")
+    fields = _fields(request.headers, user_agent)
+    head = _message(request, match[2], Origin(match[1]).head, fields).partition(b"\r\n\r\n")[0]
+    lines = head.decode().split("\r\n")[1:]
+    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+
+
 class AiohttpClient:
     """Sends requests for one connector. Belongs to the event loop of its first request."""
 
@@ -85,7 +98,7 @@ class AiohttpClient:
         concurrency: int,
         guard: Guard | None = None,
         max_body: int = 1 << 20,
-        user_agent: str = f"leadwire/{__version__}",
+        user_agent: str = USER_AGENT,
     ) -> None:
         """`concurrency`: most connections at once; the caller keeps to it, because waiting for a
         free one counts towards a request's timeout. `guard`: what may be dialled, none for
@@ -236,25 +249,27 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods that announce also an empty body (RFC 9110 §8.6)."""
 _URL = re.compile(r"([a-z]+://[^/?#]*)([\x21\x22\x24-\x7e]*)(?:#.*)?", re.DOTALL)
 """Origin, then path and query as they go into the request line; a fragment stays here."""
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+def _fields(headers: tuple[tuple[str, str], ...], user_agent: str) -> str:
+    """Header lines. Raises ValueError for one that can't be written."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not _LINES.fullmatch(text) or text.count("\n") != len(headers):
+        raise ValueError("a header can't be written")
+    return text + _own(tuple([name for name, _ in headers]), user_agent)
 
 
 @lru_cache(maxsize=256)
-def _fields(headers: tuple[tuple[str, str], ...], user_agent: str) -> str:
-    """Header lines, rendered once: a connector's are nearly always the same. Raises ValueError
-    for one that can't be written."""
-    given = {name.lower() for name, _ in headers}
+def _own(names: tuple[str, ...], user_agent: str) -> str:
+    """The lines that every request has, unless its connector names them itself."""
+    given = {name.lower() for name in names}
     own = (
         ("Accept", "*/*"),
         ("Accept-Encoding", "gzip, deflate"),
         ("User-Agent", user_agent),
     )
-    lines = [*headers, *((name, value) for name, value in own if name.lower() not in given)]
-    for name, value in lines:
-        if not _TOKEN.fullmatch(name) or _FORBIDDEN.search(value):
-            raise ValueError(f"the header {name!r} can't be written")
-    return "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return "".join(f"{name}: {value}\r\n" for name, value in own if name.lower() not in given)
 
 
 @lru_cache(maxsize=64)

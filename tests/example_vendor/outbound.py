@@ -23,7 +23,13 @@ from connectors.delivery.connector import (
 )
 from gateway.model.codes import Code
 from gateway.settings.model import BackendSettings, ConnectorSettings, TenantSettings
-from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply, HttpRequest
+from gateway.transport.port import (
+    AnswerUnknown,
+    ConnectFailed,
+    HttpReply,
+    HttpRequest,
+    HttpResponse,
+)
 from tests.example_vendor import mapping, wire
 
 
@@ -52,6 +58,11 @@ class AcmeConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         """Every update is a call of its own."""
         return delivery.event.id
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """`OK` to whatever is sent."""
+        del request
+        return HttpResponse(200, {}, wire.result("OK", ""))
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at one update."""

@@ -12,6 +12,7 @@ PROMISED = {
     ("leadwire_request_seconds", "Histogram", ("dialect",)),
     ("leadwire_events_accepted_total", "Counter", ("dialect",)),
     ("leadwire_refusals_total", "Counter", ("dialect", "reason")),
+    ("leadwire_dry_runs_total", "Counter", ("dialect",)),
     ("leadwire_log_append_seconds", "Histogram", ()),
     ("leadwire_attempts_total", "Counter", ("connector", "result")),
     ("leadwire_attempt_seconds", "Histogram", ("connector",)),
@@ -30,9 +31,12 @@ PROMISED = {
     ("leadwire_dead_letters_total", "Counter", ("connector", "code")),
     ("leadwire_connector_state", "Gauge", ("connector", "state")),
     ("leadwire_oldest_parked_seconds", "Gauge", ("connector",)),
+    ("leadwire_connections", "Gauge", ()),
+    ("leadwire_connections_closed_total", "Counter", ("reason",)),
     ("leadwire_waiting_calls", "Gauge", ("dialect",)),
     ("leadwire_retention_margin_seconds", "Gauge", ("connector",)),
     ("leadwire_log_free_bytes", "Gauge", ()),
+    ("leadwire_log_writable", "Gauge", ()),
     ("leadwire_lease_held", "Gauge", ("connector",)),
     ("leadwire_build_info", "Gauge", ("version",)),
 }
@@ -78,14 +82,17 @@ def test_what_is_counted_is_read() -> None:
     metrics.request_seconds("noojee").observe(0.5)
     metrics.breaker_open("lsq").set(1)
     metrics.log_free_bytes().set(7)
+    metrics.log_writable().set(1)
     assert samples(metrics) == {
         "leadwire_requests_total{noojee,200}": 2.0,
         "leadwire_request_seconds_count{noojee}": 1.0,
         "leadwire_request_seconds_sum{noojee}": 0.5,
         "leadwire_breaker_open{lsq}": 1.0,
+        "leadwire_connections{}": 0.0,
         "leadwire_log_append_seconds_count{}": 0.0,
         "leadwire_log_append_seconds_sum{}": 0.0,
         "leadwire_log_free_bytes{}": 7.0,
+        "leadwire_log_writable{}": 1.0,
     }
 
 

@@ -21,7 +21,7 @@ from connectors.delivery.connector import (
 )
 from connectors.leadsquared.mapping.rendering import Plan, plan, writing
 from connectors.leadsquared.mapping.tables import DIALECT
-from connectors.leadsquared.outbound import judging
+from connectors.leadsquared.outbound import assuming, judging
 from connectors.leadsquared.outbound.bulk import (
     Address,
     Sent,
@@ -45,7 +45,7 @@ from connectors.leadsquared.wire.attributes import (
 from connectors.leadsquared.wire.bulk import MOST_LEADS, PROSPECT_ID
 from gateway.model.codes import Code
 from gateway.settings.model import ConnectorSettings, TenantSettings
-from gateway.transport.port import HttpReply, HttpRequest
+from gateway.transport.port import HttpReply, HttpRequest, HttpResponse
 
 WINDOW = 5.0
 """Seconds in which calls are counted (both pages, 429), and which a throttled one waits."""
@@ -91,6 +91,10 @@ class LeadSquaredConnector:
         if address is None or not self._sent(delivery, address).fields:
             return delivery.event.id
         return address.name.lower(), self._forwards(delivery)
+
+    def assumed(self, request: HttpRequest) -> HttpResponse:
+        """Success in the words of each call."""
+        return assuming.assumed(request)
 
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         """One attempt at these updates, or one question about one."""

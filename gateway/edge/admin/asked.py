@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from gateway.clock import Clock
+from gateway.edge.admin.documents import Explained, ExplainWish
 from gateway.eventlog.port import EventLog
 from gateway.model.event import LeadId, scope_of
 from gateway.model.json import JsonValue
@@ -19,6 +20,8 @@ from gateway.store.leads import scope_from_text
 from gateway.store.links import Links
 from gateway.store.port import Store
 
+Explain: TypeAlias = Callable[[ExplainWish], Awaitable[Explained]]
+"""Raises Refused, DatabaseUnavailable."""
 B = TypeVar("B", bound=BaseModel)
 
 
@@ -32,6 +35,8 @@ class Parts:
     clock: Clock
     links: Links
     """Refreshed after links changed, before the operator hears so."""
+    explain: Explain
+    """Says what would become of a call."""
 
 
 @dataclass(frozen=True, slots=True)

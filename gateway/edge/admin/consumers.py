@@ -101,6 +101,7 @@ async def shown(parts: Parts, asked: Asked) -> told.ConnectorStory:
             )
             for lead, event_id, state, due, progress, time, count in blocked
         ],
+        shadowed=[told.ShadowedUpdate(**each) for each in details.get("shadowed", ())],
     )
 
 
@@ -190,6 +191,7 @@ async def _line(parts: Parts, known: Overview, name: str) -> told.ConnectorLine:
             "name": name,
             "vendor": None if settings is None else settings.vendor,
             "configured": settings is not None,
+            "shadow": settings is not None and settings.mode == "shadow",
             "wish": wish,
             "state": state,
             "reason": reason,

@@ -77,6 +77,15 @@ UPDATE = Endpoint(
     told.Update,
     refusals=(404,),
 )
+EXPLAIN = Endpoint(
+    "explainCall",
+    "POST",
+    f"{PREFIX}/explain",
+    "What would become of a call; nothing is sent, nothing is kept.",
+    records.explain,
+    told.Explained,
+    told.ExplainWish,
+)
 LEAD = Endpoint(
     "getLead",
     "GET",
@@ -212,6 +221,7 @@ FORGET = Endpoint(
 
 ENDPOINTS = (
     UPDATE,
+    EXPLAIN,
     LINK,
     LEAD,
     LETTERS,

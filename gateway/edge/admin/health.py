@@ -7,19 +7,26 @@ from collections.abc import Callable
 
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable, Urgency
+from gateway.journal.condition import Condition
 from gateway.store import standing
 from gateway.store.port import Store
 
 WITHIN = 2.0
 """Seconds a write may take before nothing can be promised any more."""
+AGAIN = 1.0
+"""Seconds between looks whether trouble is over."""
 
 
 class Health:
     """Readiness is a real write with a full flush; a vendor that is down doesn't touch it."""
 
-    def __init__(self, store: Store, clock: Clock, serving: Callable[[], bool]) -> None:
-        """`serving` says whether the process takes calls: not while it drains."""
-        self._store, self._clock, self._serving = store, clock, serving
+    def __init__(
+        self, store: Store, condition: Condition, clock: Clock, serving: Callable[[], bool]
+    ) -> None:
+        """`condition` also hears of appends that failed; `serving` says whether the process takes
+        calls: not while it drains."""
+        self._store, self._condition, self._clock = store, condition, clock
+        self._serving = serving
         self._probe: asyncio.Task[str | None] | None = None
 
     async def why_not(self) -> str | None:
@@ -27,16 +34,32 @@ class Health:
         a time is under way."""
         if not self._serving():
             return "the server is not taking calls: it starts or drains"
+        reason = await self._look()
+        return None if reason is None else f"an append can't be made durable: {reason}"
+
+    async def watch(self) -> None:
+        """For ever: after trouble see when it is over, whether or not anybody asks."""
+        while True:
+            await self._condition.trouble()
+            await self._look()
+            await self._clock.sleep(AGAIN)
+
+    async def _look(self) -> str | None:
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._write())
         probe = self._probe
         await asyncio.wait((probe,), timeout=WITHIN)
-        return probe.result() if probe.done() else f"a write takes longer than {WITHIN:g} s"
+        reason = probe.result() if probe.done() else f"a write takes longer than {WITHIN:g} s"
+        if reason is None:
+            self._condition.went_well()
+        else:
+            self._condition.failed(reason)
+        return reason
 
     async def _write(self) -> str | None:
         now = int(self._clock.now())
         try:
             await self._store.run(lambda: standing.probe(now), Urgency.FIRST)
         except DatabaseUnavailable as error:
-            return f"an append can't be made durable: {error}"
+            return str(error)
         return None

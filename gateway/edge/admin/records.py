@@ -98,6 +98,11 @@ def _link(
     return keys, known, before, unsettled
 
 
+async def explain(parts: Parts, asked: Asked) -> told.Explained:
+    """What would become of a call. Raises Refused."""
+    return await parts.explain(body_of(asked, told.ExplainWish))
+
+
 # --- in words -----------------------------------------------------------------------------
 
 

@@ -60,6 +60,9 @@ class TestConnector:
     def batch_key(self, delivery: Delivery) -> Hashable:
         return delivery.pending is None, self.key(delivery)
 
+    def assumed(self, request: HttpRequest) -> HttpResponse:  # noqa: ARG002 - the port has it
+        return HttpResponse(200, {}, b"")
+
     def converse(self, deliveries: Sequence[Delivery]) -> Conversation:
         for delivery in deliveries:
             self.trip(delivery)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from gateway.database.files import APPLICATION_ID, ForeignDatabase
 from gateway.database.port import (
     CommitUnknown,
     DatabaseUnavailable,
@@ -23,13 +24,7 @@ from gateway.database.port import (
     Rows,
     Urgency,
 )
-from gateway.database.sqlite import (
-    APPLICATION_ID,
-    GROUP,
-    PATIENCE,
-    ForeignDatabase,
-    SqliteDatabase,
-)
+from gateway.database.sqlite import GROUP, PATIENCE, SqliteDatabase
 
 TABLE = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)"
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from connectors.registry import VENDORS
+from gateway import wiring
 from gateway.clock import Clock, SystemClock
 from gateway.commands.configured import configured
 from gateway.dialect import Call
@@ -30,7 +32,7 @@ from gateway.store.board import Board
 from gateway.store.claims import Fresh, Standing
 from gateway.store.links import Links
 from gateway.store.port import Store
-from gateway.wiring import dialects
+from gateway.wiring import Storage, dialects
 from tests.journeys.running import NOOJEE_KEY, NOOJEE_PATH, Document, document, written
 
 NOWHERE = "http://127.0.0.1:9"
@@ -123,7 +125,11 @@ def front(folder: Path, told: Document | None = None, clock: Clock | None = None
         metrics,
     )
     asking = Asking(intake, store, log, clock)
-    door = Door(spoken.values(), intake, asking, claiming, settings.server, clock, metrics)
+    storage = cast(Storage, SimpleNamespace(store=store))
+    explaining = wiring.explaining(settings, VENDORS, storage, clock, metrics, Links(store), board)
+    door = Door(
+        spoken.values(), intake, asking, explaining, claiming, settings.server, clock, metrics
+    )
     return Front(intake, journal, waiting, board, claiming, door)
 
 

@@ -160,3 +160,32 @@ async def test_calls_at_once(tmp_path: Path) -> None:
 def applied(event_id: str, connector: str) -> Outcome:
     """The authority's outcome."""
     return Outcome(event_id, connector, Kind.APPLIED, Code.OK, "default", "ld")
+
+
+async def test_a_body_that_trickles_in_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before its time is over, it is refused for its pace; one that is quick enough may
+    come in many pieces."""
+    monkeypatch.setattr("gateway.edge.bodies.SLOW_START", 0.3)
+    told = document(tmp_path, NOWHERE)
+    told["server"] |= {"body_within": "30s", "body_pace": 100}
+    door = front(tmp_path, told)
+    listener = Listener(door.door.application(), "127.0.0.1", 0, None)
+    await listener.open(1.0)
+    try:
+        for piece, expected in ((1, b"HTTP/1.1 400 "), (20, b"HTTP/1.1 200 ")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            body = BODY[:-1] + b',"Name":"' + b"x" * 60 + b'"}'
+            head = f"POST {TARGET} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode())
+            for at in range(0, len(body), piece):
+                await asyncio.sleep(0.08)
+                writer.write(body[at : at + piece])
+                if reader._buffer:  # type: ignore[attr-defined]  # only looked at
+                    break
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).startswith(expected)
+            writer.close()
+    finally:
+        await listener.close()

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from connectors.registry import VENDORS
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Answer
+from gateway.edge.reply import Reply
 from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
 from gateway.model.codec import read_outcome, read_update
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
 from gateway.store.claims import Answered, Attached, Claim, Reused
-from tests.gateway.edge.front import NOWHERE, Front, front, noojee_call
+from gateway.wiring import dialects
+from tests.gateway.edge.front import BODY, NOWHERE, Front, front, noojee_call
 from tests.journeys.running import BUSY, OK, document
 from tests.virtual import VirtualClock, in_virtual_time
 
@@ -197,3 +200,41 @@ def test_the_deadline_runs_from_the_calls_first_line(tmp_path: Path) -> None:
         assert (reply.answer.body, clock.monotonic() - began) == (BUSY, 55.0)
 
     run()
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["k" * 256, "\udcff", "ключ", "a\x01b"],
+    ids=["long", "no UTF-8", "no ASCII", "control"],
+)
+async def test_an_odd_idempotency_key_is_kept_by_its_digest(door: Front, given: str) -> None:
+    """Not every database takes it as it is; two keys stay two."""
+    await door.noojee(idempotency_key=given)
+    await door.noojee(idempotency_key=given + "x")
+    one, other = (entry.claim.key for entry in door.journal.entries if entry.claim is not None)
+    assert one != other
+    assert one.isascii()
+    assert len(one) == len(other) == len("key:default/noojee/0:") + 64
+    await door.noojee(idempotency_key="k" * 255)
+    assert claim_of(door).key == "key:default/noojee/0:" + "k" * 255
+
+
+@pytest.mark.parametrize("given", ["\udcff", "k" * 8000, "00-0-0-00", "00-" + "G" * 32, ""])
+async def test_a_trace_that_is_none_is_not_handed_on(door: Front, given: str) -> None:
+    """One that is stays as it is."""
+    trace = f"00-{'1' * 32}-{'2' * 16}-01"
+    await door.noojee(traceparent=given)
+    await door.noojee(traceparent=trace)
+    told = [dict(entry.records[0].headers).get("ce_traceparent") for entry in door.journal.entries]
+    assert told == [None, trace]
+
+
+@pytest.mark.parametrize("id", ["a\x00b", "x" * 1025], ids=["NUL", "long"])
+async def test_an_id_that_no_vendor_has_is_refused(door: Front, id: str) -> None:
+    """Before anything is looked up by it."""
+    dialect, call = dialects(VENDORS)["noojee"], noojee_call({})
+    call = call._replace(query=(call.query[0], ("njExternalLeadId", id), call.query[2]))
+    admitted = door.intake.admit(dialect, call)
+    assert not isinstance(admitted, Reply)
+    reply = await door.intake.take(dialect, call, BODY, *admitted, 0.0)
+    assert (reply.answer.status, reply.refused, door.journal.entries) == (400, "invalid", [])

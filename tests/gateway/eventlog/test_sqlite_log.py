@@ -7,6 +7,7 @@ import math
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -89,13 +90,15 @@ async def test_trimming_keeps_offsets(file: SqliteFile) -> None:
 
 
 async def test_trimming_stops_at_what_is_young_or_not_settled(log: SqliteLog) -> None:
-    """A record goes when it is old, all before it have gone, and nobody needs it."""
+    """A record goes when it or one after it is old, all before it have gone, and nobody needs it:
+    a clock that was ahead for a while keeps nothing for ever."""
     times = [0, 1, 5, 2, 9]
     await log.append([new(str(n), time=TIME + after) for n, after in enumerate(times)])
     assert await log.trim(Topic.UPDATES, 0, 1, TIME + 3, 100) == 1
+    assert await log.trim(Topic.UPDATES, 0, 5, TIME + 3, 2) == 2
     assert await log.trim(Topic.UPDATES, 0, 5, TIME + 3, 100) == 1
     assert await log.trim(Topic.UPDATES, 0, 5, TIME + 3, 100) == 0
-    assert (await log.extents(Topic.UPDATES))[0] == Extent(2, 5)
+    assert (await log.extents(Topic.UPDATES))[0] == Extent(4, 5)
 
 
 async def test_a_read_of_what_was_trimmed_says_so(log: SqliteLog) -> None:
@@ -213,3 +216,35 @@ async def test_a_statement_of_another_kind_does_not_disturb_the_count(
     with pytest.raises(LookupError):
         await opened(file).run(failing)
     assert await log.append([new("2")]) == [2]
+
+
+class Failing:
+    """A connection whose commits are done and then fail."""
+
+    def __init__(self, real: sqlite3.Connection) -> None:
+        self._real = real
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        done = self._real.execute(sql, *parameters)
+        if sql == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+async def test_what_was_committed_although_it_failed_is_read(
+    log: SqliteLog,
+) -> None:
+    """With the next work on the log, even if that appends nothing: a caller's retry that attaches
+    to it would wait in vain."""
+    await log.append([new("before")])
+    connection = log._database.connection
+    connection._db = Failing(connection._db)  # type: ignore[assignment]  # stands in for a connection
+    with pytest.raises(AppendUnknown):
+        await log.append([new("unknown")])
+    await log.append([])
+    assert (await log.extents(Topic.UPDATES))[0] == Extent(0, 2)
+    assert [r.value for r in await read(log, {0: 0}, 2)] == [b"before", b"unknown"]
+    assert await log.append([new("after")]) == [2]

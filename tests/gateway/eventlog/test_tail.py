@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.eventlog.port import Record, Topic
-from gateway.eventlog.tail import HEADER, OVERHEAD, Tail
+from gateway.eventlog.tail import OVERHEAD, Tail
 
 PLACES = [(Topic.UPDATES, 0), (Topic.UPDATES, 1), (Topic.OUTCOMES, 0)]
 
@@ -46,5 +46,5 @@ def test_it_holds_the_newest_contiguous_records_and_no_more_than_it_may(
             assert tail.read(topic, part, run[number].offset, 2) == run[number:][:2]
             start, kept = run[number].offset, found
         assert tail.read(topic, part, start - 1, 10) is None
-        held += sum(len(r.value) + HEADER * len(r.headers) + OVERHEAD for r in kept or ())
+        held += sum(len(r.value) + OVERHEAD for r in kept or ())
     assert held == tail._bytes <= most

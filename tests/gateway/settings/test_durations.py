@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 
 from gateway.settings.durations import seconds, written
@@ -23,7 +25,18 @@ def test_anything_else_is_no_duration(text: object) -> None:
         seconds(text)
 
 
-@pytest.mark.parametrize("text", ["1d", "36h", "90m", "61s", "1500ms", "0ms"])
+@pytest.mark.parametrize(
+    "text", ["9" * 400 + "d", "365001d", inf, -1.0, nan, 10**400], ids=lambda text: str(text)[:9]
+)
+def test_no_duration_is_endless(text: object) -> None:
+    """Nor runs backwards: it is added to times."""
+    with pytest.raises(ValueError, match="at most a thousand years"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1d", "36h", "90m", "61s", "1500ms", "0ms", "1234567.25ms", "0.001ms"]
+)
 def test_what_is_written_is_the_shortest_form_that_is_read_back(text: str) -> None:
     """A whole number of the largest unit."""
     assert written(seconds(text)) == text

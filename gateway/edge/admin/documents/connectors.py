@@ -18,6 +18,8 @@ class ConnectorLine(Document):
     """Whose API it speaks; null for one that is no longer configured."""
     configured: bool
     """Whether it is in the configuration; one that isn't holds retention back until forgotten."""
+    shadow: bool
+    """Whether it only rehearses: it builds and records, and never sends."""
     wish: Literal["run", "paused"]
     """What operators asked of it."""
     state: str
@@ -88,6 +90,48 @@ class ConnectorStory(Document):
     """What the vendor's rate limits still take."""
     blocked: list[BlockedLead]
     """The 20 longest-blocked leads."""
+    shadowed: list[ShadowedUpdate]
+    """The newest 3 updates that a shadow connector did not send."""
+
+
+class UnsentRequest(Document):
+    """A request that a shadow connector did not send; secrets are `***`."""
+
+    method: str
+    """HTTP's."""
+    url: str
+    """Whole."""
+    headers: list[tuple[str, str]]
+    """The connector's own, in order."""
+    body: str
+    """Its first 2,000 bytes."""
+    bytes: int
+    """How many there are."""
+
+
+class Unsent(Document):
+    """What a shadow connector would have done with an update."""
+
+    would: str
+    """How it would have ended if the vendor took it: `applied`, `skipped`, `rejected`,
+    `dead_lettered`, or `retried`."""
+    code: str
+    """Why, as a canonical outcome code."""
+    requests: list[UnsentRequest]
+    """At most 5."""
+
+
+class ShadowedUpdate(Document):
+    """An update that a shadow connector did not send."""
+
+    event_id: str
+    """The update."""
+    lead: str
+    """The lead's key."""
+    time: str
+    """When, RFC 3339."""
+    details: Unsent
+    """What it would have sent; the same as in the details of its outcome."""
 
 
 class Wished(Document):
