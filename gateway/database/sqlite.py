@@ -218,10 +218,9 @@ class SqliteConnection:
         """Give the disk back what an unusually long WAL took; never fails the work that was
         done."""
         try:
-            size = os.stat(wal_of(self.path)).st_size  # noqa: PTH116 - hot path, no Path object
-            if size > WAL_KEPT:
+            if size_of(wal_of(self.path)) > WAL_KEPT:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                self._files = Files(self.path)
+                self._files.wal_emptied()
         except (OSError, sqlite3.Error):
             return
 
