@@ -138,7 +138,7 @@ async def test_a_redriven_update_fires_if_it_never_did(e: Everyone) -> None:
     assert set(await fired(e)) == every
 
 
-FORWARDED = {
+FORWARDED: dict[str, dict[str, str | None]] = {
     "same_dialect": {"leadsquared": "true", "bulk": "true", "native": None},
     "always": dict.fromkeys(("leadsquared", "bulk", "native"), "true"),
     "never": dict.fromkeys(("leadsquared", "bulk", "native")),
