@@ -19,8 +19,8 @@ $(INSTALLED): requirements-dev.txt pyproject.toml
 		|| { echo "leadwire needs Python 3.11 or newer: make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-dev.txt
-	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # as pip does, on every core
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/leadwire --help >/dev/null  # writes the bytecode of what it imports, and of no more
 	@touch $@
 
 demo: install  ## Show an update on its way from a caller to the vendors' sandboxes

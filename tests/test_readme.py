@@ -88,7 +88,8 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path) -> None:
         timeout=230,
         check=False,
     )
-    said = f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    logs = [path.read_text("utf-8")[-1000:] for path in sorted(tmp_path.glob("*.log"))]
+    said = "\n".join([done.stdout[-2000:], done.stderr[-2000:], *logs])
     assert done.returncode == 0, said
     assert '{"code":0,"message":"OK"}' in done.stdout
     assert done.stdout.count("no dead letters") == 2, said
