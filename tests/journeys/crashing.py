@@ -16,7 +16,14 @@ from typing import NamedTuple
 import orjson
 
 from gateway.eventlog.port import Topic
-from tests.journeys.everyone import CONNECTORS, Speaker, everything, ids_of, seed
+from tests.journeys.everyone import (
+    CONNECTORS,
+    Speaker,
+    everything,
+    ids_of,
+    is_settled,
+    seed,
+)
 from tests.journeys.ordering import is_ordered, numbered, numbers_of_all, told
 from tests.journeys.running import (
     Backends,
@@ -189,7 +196,7 @@ class Crash:
         async with Caller(f"http://127.0.0.1:{self._admin}") as operator, asyncio.timeout(90):
             while True:
                 told = await operator.call("GET", "/admin/v1/connectors", b"")
-                if not any(one["backlog"] for one in orjson.loads(told.body)["connectors"]):
+                if is_settled(orjson.loads(told.body)):
                     return await self._child.terminate()
                 await asyncio.sleep(0.1)
 

@@ -18,11 +18,11 @@ from tests.journeys.everyone import (
     CONNECTORS,
     Everyone,
     Speaker,
-    arrived,
+    arrived_with,
     everything,
     id_at,
     ids_of,
-    leadsquared_parts,
+    is_settled,
     seed,
     served,
 )
@@ -42,34 +42,24 @@ def numbered(number: int) -> dict[str, str]:
     return {"Name": f"Update {number:06}"}
 
 
-def numbers(host: SandboxHost, connector: str, lead: str) -> list[int]:
-    """Which updates of a lead a vendor received, in order."""
-    return [_number(body, connector) for body in arrived(host, connector, lead)]
-
-
 def numbers_of_all(host: SandboxHost, connector: str) -> dict[str, list[int]]:
-    """The same of every lead that has any, by its name."""
+    """Which updates of each lead a vendor received, in order, by the lead's name."""
     prefix = f"{CONNECTORS[connector]}-"
     found: dict[str, list[int]] = {}
-    for id_, body in _parts(host, connector):
-        found.setdefault(id_.removeprefix(prefix), []).append(_number(body, connector))
+    for part in arrived_with(host, connector):
+        numbers = found.setdefault(part.id.removeprefix(prefix), [])
+        numbers.append(number_of(part.body, connector))
     return found
 
 
-def _parts(host: SandboxHost, connector: str) -> Sequence[tuple[str, Any]]:
-    calls: Any = host.calls(CONNECTORS[connector])
-    if connector == "lsq":
-        return leadsquared_parts(calls)
-    return [(call["lead"], call["body"]) for call in calls if call["method"] != "GET"]
-
-
-def _number(body: Mapping[str, Any], connector: str) -> int:
+def number_of(body: Mapping[str, Any], connector: str) -> int:
+    """The number of an update, as a vendor is told it."""
     return int(body[NAMES[connector]].rpartition(" ")[2])
 
 
 def kept(host: SandboxHost, connector: str, lead: str) -> int:
     """The number of the update that a vendor's lead now shows."""
-    return _number(host.lead(CONNECTORS[connector], id_at(connector, lead)), connector)
+    return number_of(host.lead(CONNECTORS[connector], id_at(connector, lead)), connector)
 
 
 def is_ordered(sequence: Sequence[int]) -> bool:
@@ -152,9 +142,7 @@ class Disturbed:
 
     async def _settled(self, e: Everyone, within: float) -> None:
         async with asyncio.timeout(within):
-            await e.when(
-                "/connectors", lambda told: not any(c["backlog"] for c in told["connectors"])
-            )
+            await e.when("/connectors", is_settled)
         _, found = await e.ask("GET", "/dead-letters?state=all")
         self.letters = found["dead_letters"]
 
