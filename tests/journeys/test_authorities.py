@@ -28,6 +28,7 @@ from tests.journeys.everyone import (
     everything,
     id_at,
     ids_of,
+    is_settled,
     seed,
     served,
 )
@@ -335,17 +336,12 @@ async def test_a_vendor_that_throttles_or_is_down_is_busy_in_every_dialect(
         assert await unanswered(e, "Grace") == {}
         for name in CONNECTORS:
             host.clear_faults(CONNECTORS[name])
-        await e.when("/connectors", lambda told: backlog(told) == 0)
+        await e.when("/connectors", is_settled)
         for vendor in CONNECTORS.values():
             host.forget_calls(vendor)
         await serving.pop_all().aclose()
         assert await unanswered(e, "Mary") == {}
         async with backends(port, host):
-            await e.when("/connectors", lambda told: backlog(told) == 0)
+            await e.when("/connectors", is_settled)
         got = {name: len(arrived(host, name, LEAD)) for name in CONNECTORS}
     assert got == dict.fromkeys(CONNECTORS, len(DIALECTS))
-
-
-def backlog(told: Document) -> int:
-    """Updates that are not settled yet."""
-    return sum(one["backlog"] for one in told["connectors"])

@@ -181,9 +181,9 @@ async def test_the_flag_is_passed_on_as_configured(tmp_path: Path, mode: str) ->
 
 def flags(e: Everyone) -> dict[str, Any]:
     """`postUpdatedLead` of every update that arrived, by the lead."""
-    calls: Any = e.backends.host.calls("leadsquared")
-    return {
-        call["lead"]: call["query"].get("postUpdatedLead")
-        for call in calls
-        if call["method"] == "POST"
-    }
+    call: Any
+    found = {}
+    for call in e.backends.host.calls("leadsquared"):
+        if call["method"] == "POST":
+            found[call["lead"]] = call["query"].get("postUpdatedLead")
+    return found
