@@ -282,9 +282,10 @@ STRANGE = [
     (HttpResponse(204, {}, b""), Unavailable("the answer is not JSON", 204)),
     (HttpResponse(502, {}, b"<html>"), Unavailable("the answer is not JSON", 502)),
     (HttpResponse(408, {}, b""), Unavailable("the answer is not JSON", 408)),
+    (HttpResponse(400, {}, b"<html>"), Unavailable("the answer is not JSON", 400)),
     (
-        HttpResponse(400, {}, b"<html>"),
-        Refused(Code.MALFORMED_REQUEST, "the answer is not JSON", 400),
+        HttpResponse(410, {}, b"<html>"),
+        Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 410),
     ),
     (
         HttpResponse(429, {"retry-after": "30"}, b"slow down"),
