@@ -284,10 +284,6 @@ STRANGE = [
     (HttpResponse(408, {}, b""), Unavailable("the answer is not JSON", 408)),
     (HttpResponse(400, {}, b"<html>"), Unavailable("the answer is not JSON", 400)),
     (
-        HttpResponse(410, {}, b"<html>"),
-        Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", 410),
-    ),
-    (
         HttpResponse(429, {"retry-after": "30"}, b"slow down"),
         Throttled(30.0, "too many requests", 429),
     ),
