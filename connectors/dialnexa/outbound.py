@@ -284,6 +284,7 @@ def _body(plan: Plan, lead: JsonObject, most: int | None) -> _Body | Verdict:
 _AGAIN = frozenset({408, 425})
 _MOVED = frozenset({301, 302, 303, 307, 308, 405})
 """Not an answer of this API: the base URL is another one's."""
+_ABSENT = frozenset({404, 410})
 _CODES: Mapping[int, Code] = {
     403: Code.FORBIDDEN,
     404: Code.LEAD_NOT_FOUND,
@@ -310,20 +311,20 @@ def judge(reply: HttpReply, dropped: tuple[str, ...] = ()) -> Verdict:
         return Misconfigured(Code.UNAUTHENTICATED, _message(said), status)
     if status in _MOVED:
         return Misconfigured(Code.ROUTE_NOT_FOUND, _message(said), status)
-    if status == 404 and (said is None or _message(said).startswith("Cannot ")):
+    if status in _ABSENT and (said is None or _message(said).startswith("Cannot ")):
         return Misconfigured(Code.VENDOR_ENDPOINT_RETIRED, _message(said), status)
-    if 400 <= status < 500 and status not in _AGAIN:
+    if 400 <= status < 500 and status not in _AGAIN and said is not None:
         return _refused(status, said)
     return Unavailable(f"status {status}", status)
 
 
-def _refused(status: int, said: Reply | None) -> Refused:
+def _refused(status: int, said: Reply) -> Refused:
     message = _message(said)
     code = _CODES.get(status)
     if code is None:
         code = Code.PHONE_INVALID if "E.164" in message else Code.VALIDATION_FAILED
     details: dict[str, JsonValue] = {}
-    if said is not None and len(said.messages) > 1:
+    if len(said.messages) > 1:
         details["messages"] = [each[:LONGEST_MESSAGE] for each in said.messages[:20]]
     return Refused(code, message, status, details)
 

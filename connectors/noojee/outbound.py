@@ -253,8 +253,6 @@ def _unreadable(response: HttpResponse) -> Verdict:
         return Throttled(asked_wait(response), "too many requests", status)
     if 300 <= status < 400 or status in {404, 405, 410}:
         return Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", status)
-    if 400 <= status < 500 and status not in {408, 425}:
-        return Refused(Code.MALFORMED_REQUEST, "the answer is not JSON", status)
     return Unavailable("the answer is not JSON", status)
 
 

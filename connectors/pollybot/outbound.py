@@ -192,6 +192,7 @@ def connect(
 _AGAIN = frozenset({408, 425})
 _MOVED = frozenset({301, 302, 303, 307, 308, 405})
 """Not an answer of this API: the base URL is another one's."""
+_ABSENT = frozenset({404, 410})
 
 
 def judge(reply: HttpReply, system: str, dropped: tuple[str, ...] = ()) -> Verdict:
@@ -210,11 +211,18 @@ def judge(reply: HttpReply, system: str, dropped: tuple[str, ...] = ()) -> Verdi
         return Throttled(asked_wait(reply), _message(envelope), status)
     if status == 401:
         return Misconfigured(Code.UNAUTHENTICATED, _message(envelope), status)
-    if status in _MOVED or (status == 404 and envelope is None):
+    if status in _MOVED or (status in _ABSENT and _is_no_lead(reply, envelope)):
         return Misconfigured(Code.ROUTE_NOT_FOUND, _message(envelope), status)
-    if 400 <= status < 500 and status not in _AGAIN:
+    if 400 <= status < 500 and status not in _AGAIN and wire.is_object(reply.body):
         return _refused(status, envelope, system)
     return Unavailable(f"status {status}", status)
+
+
+def _is_no_lead(reply: HttpResponse, envelope: Reply | None) -> bool:
+    """Whether a 404 or 410 speaks of the path and not of a lead."""
+    if envelope is None:
+        return reply.status == 404 or not wire.is_object(reply.body)
+    return envelope.code == wire.NO_PATH
 
 
 _REFUSALS: Mapping[int, Code] = {

@@ -273,7 +273,8 @@ RATE_LIMIT_EXCEEDED = failure("Rate limit exceeded", "RATE_LIMIT_EXCEEDED")
 """Inferred, as the body of a 429 is not public."""
 INTERNAL_ERROR = failure("Internal server error", "INTERNAL_ERROR")
 """Inferred, as the body of a 500 is not public."""
-NOT_FOUND = failure("Not found", "NOT_FOUND")
+NO_PATH = "NOT_FOUND"
+NOT_FOUND = failure("Not found", NO_PATH)
 """Inferred: an unknown path."""
 METHOD_NOT_ALLOWED = failure("Method not allowed", "METHOD_NOT_ALLOWED")
 """Inferred: a known path, another method."""
@@ -287,6 +288,14 @@ class Reply(NamedTuple):
     error: str
     code: str
     details: JsonObject
+
+
+def is_object(body: bytes) -> bool:
+    """Whether an answer is a JSON object: one of the API's, if not of a shape that we know."""
+    try:
+        return isinstance(orjson.loads(body), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def read_reply(body: bytes) -> Reply | None:

@@ -1,7 +1,9 @@
 """From what LeadSquared answers to a verdict.
 
 The body is believed before the status: refusals come as 500 with an MX exception, and the same
-envelope was seen under 200; the rate exception under 429, 403 and 200.
+envelope was seen under 200; the rate exception under 429, 403 and 200. An error that is no MX
+exception is the server's own; a 403 without one is of whoever stands before the API (the gateway
+that looks at `x-api-key`, a firewall), since the API itself refuses leads by exceptions.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from connectors.leadsquared.wire.answers import (
     Failure,
     State,
     TaskStatus,
+    is_object,
     read_accepted,
     read_done,
     read_failure,
@@ -37,6 +40,7 @@ LONGEST_MESSAGE = 200
 _READ = 2000
 """Bytes of a body that is no envelope in which the rate sentence is looked for."""
 _AGAIN = frozenset({408, 425})
+_ABSENT = frozenset({404, 405, 410})
 _EXCEPTION = re.compile(r"\s*(MX\w*Exception)\b[\s:.-]*(.*)", re.DOTALL)
 
 
@@ -50,14 +54,14 @@ def trouble(reply: HttpReply) -> Verdict | None:
     about_us = _about_us(reply, failure)
     if about_us is not None:
         return about_us
-    if failure is not None and (status < 500 or failure.type.startswith("MX")):
+    theirs = 400 <= status < 500 and status not in _AGAIN
+    if failure is not None and (theirs or failure.type.startswith("MX")):
         return refused(failure, status)
-    if 200 <= status < 300:
+    if 200 <= status < 300 and failure is None:
         return None
-    if 400 <= status < 500 and status not in _AGAIN:
-        code = Code.FORBIDDEN if status == 403 else Code.MALFORMED_REQUEST
-        return Refused(code, f"status {status}", status)
-    return Unavailable(f"status {status}", status)
+    if theirs and is_object(reply.body):
+        return Refused(Code.MALFORMED_REQUEST, f"status {status}", status)
+    return Unavailable(_message(failure) or f"status {status}", status)
 
 
 def _about_us(reply: HttpResponse, failure: Failure | None) -> Throttled | Misconfigured | None:
@@ -72,9 +76,11 @@ def _about_us(reply: HttpResponse, failure: Failure | None) -> Throttled | Misco
         return Misconfigured(Code.UNAUTHENTICATED, message, status)
     if status == 429 or code is Code.RATE_LIMITED:
         return Throttled(asked_wait(reply), message, status)
-    elsewhere = status in {404, 405} and code is not Code.LEAD_NOT_FOUND
+    elsewhere = status in _ABSENT and code is not Code.LEAD_NOT_FOUND
     if elsewhere or 300 <= status < 400:
         return Misconfigured(Code.ROUTE_NOT_FOUND, message, status)
+    if status == 403 and failure is None:
+        return Misconfigured(Code.FORBIDDEN, "", status)
     return None
 
 
@@ -132,7 +138,7 @@ def became(reply: HttpReply, token: str, dropped: tuple[str, ...]) -> Verdict:
     if task is None:
         failure = read_failure(reply.body)
         about_us = _about_us(reply, failure)
-        if about_us is not None and reply.status not in {404, 405}:
+        if about_us is not None and reply.status not in _ABSENT:
             return about_us
         return Unavailable(_message(failure) or f"status {reply.status}", reply.status)
     if task.state is State.IN_QUEUE:

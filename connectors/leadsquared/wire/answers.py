@@ -24,6 +24,11 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def is_object(body: bytes) -> bool:
+    """Whether an answer is a JSON object: one of the API's, if not of a shape that we know."""
+    return _object(body) is not None
+
+
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 

@@ -248,6 +248,8 @@ def failed(status: int, message: Any) -> HttpResponse:
             Misconfigured(Code.VENDOR_ENDPOINT_RETIRED, "Cannot PATCH /v1", 404),
         ),
         (replied(b"<html>", 404), Misconfigured(Code.VENDOR_ENDPOINT_RETIRED, "", 404)),
+        (replied(b"<html>", 410), Misconfigured(Code.VENDOR_ENDPOINT_RETIRED, "", 410)),
+        (replied(b"<html>", 403), Unavailable("status 403", 403)),
         (replied(b"", 405), Misconfigured(Code.ROUTE_NOT_FOUND, "", 405)),
         (replied(b"", 308), Misconfigured(Code.ROUTE_NOT_FOUND, "", 308)),
         (failed(409, "locked"), Refused(Code.LOCKED, "locked", 409)),

@@ -70,6 +70,9 @@ TROUBLE: list[tuple[HttpReply, Verdict]] = [
     ),
     (plain(301), Misconfigured(Code.ROUTE_NOT_FOUND, "", 301)),
     (plain(405), Misconfigured(Code.ROUTE_NOT_FOUND, "", 405)),
+    (plain(410, b"<html>"), Misconfigured(Code.ROUTE_NOT_FOUND, "", 410)),
+    # Whoever stands before the API.
+    (plain(403, b'{"message":"Forbidden"}'), Misconfigured(Code.FORBIDDEN, "", 403)),
     # The lead's own, for good: an exception is believed whatever its status.
     (
         failed(500, "MXInvalidInputException", NOT_FOUND),
@@ -95,8 +98,8 @@ TROUBLE: list[tuple[HttpReply, Verdict]] = [
         failed(500, "MXInvalidInputException", "x" * 999),
         Refused(Code.VALIDATION_FAILED, "x" * 200, 500),
     ),
-    (plain(400), Refused(Code.MALFORMED_REQUEST, "status 400", 400)),
-    (plain(403), Refused(Code.FORBIDDEN, "status 403", 403)),
+    (plain(400, b"{}"), Refused(Code.MALFORMED_REQUEST, "status 400", 400)),
+    (failed(403, "MXInvalidInputException"), Refused(Code.VALIDATION_FAILED, "no", 403)),
     # What may pass.
     (
         failed(500, "MXInternalException", "Deadlock found when trying to get lock"),
@@ -106,7 +109,9 @@ TROUBLE: list[tuple[HttpReply, Verdict]] = [
         failed(200, "MXInternalException", "Operation timed out"),
         Unavailable("Operation timed out", 200, code=Code.TIMEOUT),
     ),
-    (failed(500, "NullReferenceException"), Unavailable("status 500", 500)),
+    (failed(500, "NullReferenceException"), Unavailable("no", 500)),
+    (failed(200, "NullReferenceException"), Unavailable("no", 200)),
+    (plain(400, b"<html>"), Unavailable("status 400", 400)),
     (plain(500), Unavailable("status 500", 500)),
     (plain(503, b"<html>"), Unavailable("status 503", 503)),
     (plain(408), Unavailable("status 408", 408)),

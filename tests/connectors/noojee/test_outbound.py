@@ -282,10 +282,7 @@ STRANGE = [
     (HttpResponse(204, {}, b""), Unavailable("the answer is not JSON", 204)),
     (HttpResponse(502, {}, b"<html>"), Unavailable("the answer is not JSON", 502)),
     (HttpResponse(408, {}, b""), Unavailable("the answer is not JSON", 408)),
-    (
-        HttpResponse(400, {}, b"<html>"),
-        Refused(Code.MALFORMED_REQUEST, "the answer is not JSON", 400),
-    ),
+    (HttpResponse(400, {}, b"<html>"), Unavailable("the answer is not JSON", 400)),
     (
         HttpResponse(429, {"retry-after": "30"}, b"slow down"),
         Throttled(30.0, "too many requests", 429),

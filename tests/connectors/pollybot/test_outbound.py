@@ -299,7 +299,7 @@ def failed(status: int, code: str, **details: JsonValue) -> HttpResponse:
                 {"field": "status", "value": "x" * 200},
             ),
         ),
-        (HttpResponse(422, {}, b"no"), Refused(Code.VALIDATION_FAILED, "", 422)),
+        (HttpResponse(422, {}, b"{}"), Refused(Code.VALIDATION_FAILED, "", 422)),
         (
             failed(
                 409, "DUPLICATE_EMAIL", email="a@example.com", existingLeadId="l2", message="taken"
