@@ -8,6 +8,7 @@ key, first claims its events, so that a retry of it attaches to them instead of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -52,6 +53,7 @@ LONGEST_ID = 1024
 """Characters of a lead's id; no vendor has longer ones."""
 LONGEST_KEY = 255
 """Characters of an idempotency key that are kept as they are."""
+_UNWRITABLE = re.compile("[\\x00\\ud800-\\udfff]")
 _NO_ID = Invalid((Fault(Code.VALIDATION_FAILED, "id", None, "this is not an id"),))
 _QUOTED = '" \t'
 EVENT_ID, OUTCOME = "X-Leadwire-Event-Id", "X-Leadwire-Outcome"
@@ -98,7 +100,7 @@ class Intake:
         if not isinstance(parsed, Parsed):
             return self._refuse(dialect, call, parsed, quota)
         for update in parsed.updates:
-            if len(update.lead.id) > LONGEST_ID or "\x00" in update.lead.id:
+            if no_id(update.lead.id):
                 return self._refuse(dialect, call, _NO_ID, quota)
         now = self.clock.now()
         within = dialect.patience(call, registered.settings)
@@ -283,6 +285,14 @@ def _digest(call: Call, body: bytes, credential: str) -> str:
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     digest.update(body)
     return digest.hexdigest()
+
+
+def no_id(text: str) -> bool:
+    """Whether no lead of any vendor can have this id: one that is endless, or that can't be
+    written down everywhere."""
+    return len(text) > LONGEST_ID or (
+        _UNWRITABLE.search(text) is not None if not text.isascii() else "\x00" in text
+    )
 
 
 def _kept(key: str) -> str:

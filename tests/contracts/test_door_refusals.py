@@ -76,7 +76,7 @@ WRONG = Unauthenticated(presented=True)
 CASES = {
     "wrong key": Case(keyed("wrong"), WRONG),
     "Unicode key": Case(keyed("ключ-🔑"), WRONG),
-    "long key": Case(keyed("k" * 3000), WRONG),
+    "long key": Case(keyed("k" * 2000), WRONG),
     "too large": Case(body(b"x"), TooLarge(LIMIT), 10 << 20),
     "bomb": Case(body(gzip.compress(bytes(32 << 20)), Content_Encoding="gzip"), TooLarge(LIMIT)),
     "no gzip": Case(body(b"{}", Content_Encoding="gzip"), BROKEN),
@@ -152,12 +152,14 @@ def request_of(sample: SampleCall, length: int | None = None) -> bytes:
 async def said(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(request)
-    async with asyncio.timeout(10):
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = dict(line.split(": ", 1) for line in head[1:] if line)
-        told = await reader.readexactly(int(headers.get("Content-Length", 0)))
-    writer.close()
+    try:
+        writer.write(request)
+        async with asyncio.timeout(10):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = dict(line.split(": ", 1) for line in head[1:] if line)
+            told = await reader.readexactly(int(headers.get("Content-Length", 0)))
+    finally:
+        writer.close()
     return int(head[0].split(" ")[1]), headers, told
 
 
@@ -224,5 +226,6 @@ async def test_a_body_is_asked_for_only_with_the_right_key(
     async with asyncio.timeout(10):
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(asks.body)
-        assert not (await reader.readline()).startswith(b"HTTP/1.1 %d" % status)
+        await reader.readline()
     writer.close()
+    assert len(door.journal.entries) == 1

@@ -193,8 +193,8 @@ def test_the_deadline_runs_from_the_calls_first_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["k" * 256, "\udcff", "ключ", "a\x01b"],
-    ids=["long", "no UTF-8", "no ASCII", "control"],
+    ["k" * 256, "ключ", "a\x01b"],
+    ids=["long", "no ASCII", "control"],
 )
 async def test_an_odd_idempotency_key_is_kept_by_its_digest(door: Front, given: str) -> None:
     """Not every database takes it as it is; two keys stay two."""
@@ -218,7 +218,11 @@ async def test_a_trace_that_is_none_is_not_handed_on(door: Front, given: str) ->
     assert told == [None, trace]
 
 
-@pytest.mark.parametrize("id", ["a\x00b", "x" * 1025], ids=["NUL", "long"])
+@pytest.mark.parametrize(
+    "id",
+    ["a\x00b", "é\x00", "a\ud800", "x" * 1025],
+    ids=["NUL", "NUL, no ASCII", "surrogate", "long"],
+)
 async def test_an_id_that_no_vendor_has_is_refused(door: Front, id: str) -> None:
     """Before anything is looked up by it."""
     dialect, call = dialects(VENDORS)["noojee"], noojee_call({})
