@@ -20,6 +20,8 @@ from gateway.store.settling import ParkedRow
 
 LOOKS, PAUSE = 10, 0.1
 SHOWN_UPDATES = 50
+_OF_PEOPLE = frozenset({"email", "value"})
+"""Details that hold what a caller said of a person."""
 
 
 async def update(parts: Parts, asked: Asked) -> told.Update:
@@ -141,8 +143,7 @@ def verdict(outcome: Outcome) -> told.Verdict:
         status=outcome.status,
         time=outcome.time,
         dropped=list(outcome.dropped),
-        details=dict(outcome.details),
-        snapshot=None if outcome.snapshot is None else dict(outcome.snapshot),
+        details={n: value for n, value in outcome.details.items() if n not in _OF_PEOPLE},
         attempts=[_attempt(attempt) for attempt in outcome.attempts],
     )
 

@@ -57,9 +57,8 @@ class Verdict(Document):
     dropped: list[str]
     """What could not be said in the vendor's language and was left out."""
     details: dict[str, Any]
-    """Facts that go with the code."""
-    snapshot: dict[str, Any] | None
-    """The lead as the vendor returned it."""
+    """Facts that go with the code, without people's data. That, and the lead as the vendor
+    returned it, is in the outcome's own event."""
     attempts: list[Try]
     """Every try, oldest first."""
 
