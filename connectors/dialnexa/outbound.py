@@ -8,8 +8,6 @@ pass over fields it does not know and still say 200.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
@@ -47,8 +45,8 @@ from gateway.transport.port import (
     HttpRequest,
     HttpResponse,
 )
+from gateway.transport.waits import asked_wait
 
-HOUR = 3600.0
 LONGEST_MESSAGE = 200
 Attempting: TypeAlias = Generator[HttpRequest, HttpReply, Verdict]
 
@@ -308,7 +306,7 @@ def judge(reply: HttpReply, dropped: tuple[str, ...] = ()) -> Verdict:
             return Unavailable("the answer is no success", status)
         return Applied(said.lead, dropped, status)
     if status == 429:
-        return Throttled(_retry_after(reply), _message(said), status)
+        return Throttled(asked_wait(reply), _message(said), status)
     if status == 401:
         return Misconfigured(Code.UNAUTHENTICATED, _message(said), status)
     if status in _MOVED:
@@ -333,27 +331,3 @@ def _refused(status: int, said: Reply) -> Refused:
 
 def _message(said: Reply | None) -> str:
     return "" if said is None else "; ".join(said.messages)[:LONGEST_MESSAGE]
-
-
-def _retry_after(response: HttpResponse) -> float | None:
-    """Seconds to wait, of `Retry-After` or else `X-RateLimit-Reset`; what is a moment is counted
-    from the answer's own `Date`. At most an hour."""
-    headers = response.headers
-    said = headers.get("retry-after", "").strip()
-    if said.isdecimal():
-        return min(float(said), HOUR)
-    sent = _moment(headers.get("date", ""))
-    reset = headers.get("x-ratelimit-reset", "").strip()
-    until = _moment(said) or (float(reset) if reset.isdecimal() else None)
-    if sent is None or until is None:
-        return None
-    return min(max(until - sent, 0.0), HOUR)
-
-
-def _moment(text: str) -> float | None:
-    """Unix seconds of an HTTP date."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

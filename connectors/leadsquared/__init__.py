@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.leadsquared.inbound.credential import LeadSquaredCredential
 from connectors.leadsquared.inbound.dialect import LeadSquaredDialect
+from connectors.leadsquared.mapping.telling import LEAD_UPDATE
 from connectors.leadsquared.outbound.connector import connect
 from connectors.leadsquared.outbound.settings import LeadSquaredSettings, sandboxed
 from connectors.leadsquared.wire.attributes import API_KEY, BULK_PATH, UPDATE_PATH
@@ -99,6 +100,7 @@ VENDOR = Vendor(
     connect=connect,
     sandbox="connectors.leadsquared.sandbox",
     samples=(ASYNC_SAMPLE, BULK_SAMPLE),
+    payloads=(LEAD_UPDATE,),
     sandboxed=sandboxed,
 )
 

@@ -44,6 +44,7 @@ from gateway.transport.port import (
     HttpRequest,
     HttpResponse,
 )
+from gateway.transport.waits import asked_wait
 
 
 class NoojeeSettings(BackendSettings):
@@ -231,7 +232,7 @@ def judge(
         return Unavailable("code 0 under an error status", status)
     message = bounded(text, secret)
     if code == 109 or status == 429:
-        return Throttled(_retry_after(response), message, status)
+        return Throttled(asked_wait(response), message, status)
     if code == 110:
         return NeedsHuman(Code.CONFLICT, message, status)
     if code in ours:
@@ -249,15 +250,10 @@ def _unreadable(response: HttpResponse) -> Verdict:
     """An answer that is not this API's: a proxy, another server, half a body."""
     status = response.status
     if status == 429:
-        return Throttled(_retry_after(response), "too many requests", status)
+        return Throttled(asked_wait(response), "too many requests", status)
     if 300 <= status < 400 or status in {404, 405, 410}:
         return Misconfigured(Code.ROUTE_NOT_FOUND, "there is no such API at base_url", status)
     return Unavailable("the answer is not JSON", status)
-
-
-def _retry_after(response: HttpResponse) -> float | None:
-    text = response.headers.get("retry-after", "").strip()
-    return float(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 
 
 def connect(

@@ -158,6 +158,8 @@ TABLE: tuple[Reply, ...] = (
 REPLIES: Mapping[int, Reply] = {row.code: row for row in TABLE}
 INVALID_API_KEY = Reply(-1, "INVALID_API_KEY", 403)
 """Not documented by the vendor: its own client only tells `code` 0 from the others."""
+FORBIDDEN = Reply(-1, "FORBIDDEN", 403)
+"""Inferred, as the one before: the page has no row for what a key may not do."""
 MALFORMED = Reply(103, "EXCEPTION", 400)
 """A body that can't be read: 400 is the vendor's status for bad data, 103 its catch-all."""
 NOT_FOUND_PAGE = b"<html><head><title>404 Not Found</title></head><body>Not Found</body></html>"

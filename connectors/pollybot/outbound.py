@@ -8,8 +8,6 @@ set is one PUT for gen-2, and read, compared and written for gen-1.
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Literal, Self, TypeAlias
 from urllib.parse import unquote
 
@@ -42,6 +40,7 @@ from gateway.transport.port import (
     HttpRequest,
     HttpResponse,
 )
+from gateway.transport.waits import asked_wait
 
 HOUR = 3600.0
 LONGEST_MESSAGE = 200
@@ -209,7 +208,7 @@ def judge(reply: HttpReply, system: str, dropped: tuple[str, ...] = ()) -> Verdi
             return Unavailable("the answer is no success", status)
         return Applied(envelope.data, dropped, status)
     if status == 429:
-        return Throttled(_retry_after(reply), _message(envelope), status)
+        return Throttled(asked_wait(reply), _message(envelope), status)
     if status == 401:
         return Misconfigured(Code.UNAUTHENTICATED, _message(envelope), status)
     if status in _MOVED or (status in _ABSENT and _is_no_lead(reply, envelope)):
@@ -267,27 +266,3 @@ def _bounded(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
         return value[:LONGEST_MESSAGE]
     return value if isinstance(value, int | float) else None
-
-
-def _retry_after(response: HttpResponse) -> float | None:
-    """Seconds to wait, of `Retry-After` or else `X-RateLimit-Reset`; what is a moment is counted
-    from the answer's own `Date`. At most the length of the vendor's window."""
-    headers = response.headers
-    said = headers.get("retry-after", "").strip()
-    if said.isdecimal():
-        return min(float(said), HOUR)
-    sent = _moment(headers.get("date", ""))
-    reset = headers.get("x-ratelimit-reset", "").strip()
-    until = _moment(said) or (float(reset) if reset.isdecimal() else None)
-    if sent is None or until is None:
-        return None
-    return min(max(until - sent, 0.0), HOUR)
-
-
-def _moment(text: str) -> float | None:
-    """Unix seconds of an HTTP date."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

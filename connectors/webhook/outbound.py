@@ -8,8 +8,6 @@ other 4xx are about the one update.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Literal
 
 import orjson
@@ -40,6 +38,7 @@ from gateway.transport.port import (
     HttpRequest,
     HttpResponse,
 )
+from gateway.transport.waits import asked_wait
 
 Secrets = SecretStr | list[SecretStr]
 
@@ -133,7 +132,6 @@ def connecting(shapes: Mapping[str, PayloadShape]) -> Connect:
 
 # --- verdicts -------------------------------------------------------------------------------
 
-LONGEST_WAIT = 3600.0
 LONGEST_MESSAGE = 200
 _AGAIN = frozenset({408, 425})
 _MISFITS: Mapping[int, tuple[Code, str]] = {
@@ -167,7 +165,7 @@ def judge(
             return Applied(None, dropped, status)
         return Refused(Code.VALIDATION_FAILED, refusal[:LONGEST_MESSAGE], status)
     if status == 429:
-        return Throttled(_retry_after(reply, now), _message(reply.body), status)
+        return Throttled(asked_wait(reply, now), _message(reply.body), status)
     if 300 <= status < 400:
         return Misconfigured(Code.ROUTE_NOT_FOUND, "redirects are not followed", status)
     if status in _MISFITS:
@@ -186,25 +184,3 @@ def _message(body: bytes) -> str:
         return ""
     said = [told.get(word) for word in _WORDS] if isinstance(told, dict) else []
     return next((text[:LONGEST_MESSAGE] for text in said if isinstance(text, str)), "")
-
-
-def _retry_after(response: HttpResponse, now: float) -> float | None:
-    """Seconds to wait: a number, or a moment counted from the answer's own `Date`, else from the
-    try's beginning. At most an hour, so that a slip of the receiver's ends."""
-    said = response.headers.get("retry-after", "").strip()
-    if said.isascii() and said.isdecimal():
-        return min(float(said), LONGEST_WAIT)
-    until = _moment(said)
-    if until is None:
-        return None
-    sent = _moment(response.headers.get("date", ""))
-    return min(max(until - (now if sent is None else sent), 0.0), LONGEST_WAIT)
-
-
-def _moment(text: str) -> float | None:
-    """Unix seconds of an HTTP date."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

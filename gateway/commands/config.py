@@ -138,7 +138,7 @@ def _next(config: Path, chosen: Sequence[Vendor], people: Sequence[Sequence[Lead
         "# Fake backends that know these leads, and the server; each writes to a file.",
         "leadwire sandbox --samples > sandbox.log &",
         "leadwire serve 2> leadwire.log &",
-        f"curl -s --retry 9 --retry-connrefused --retry-delay 1 {ADMIN}/readyz",
+        f"curl -s --retry 60 --retry-connrefused --retry-delay 1 {ADMIN}/readyz",
     ]
 
 

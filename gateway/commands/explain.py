@@ -115,16 +115,21 @@ def _side(side: Mapping[str, Any]) -> Iterator[str]:
     yield from fold(f"{side['connector']}, {side['vendor']}: {side['outcome']}{code}")
     for label, text in _remarks(side):
         yield from _row(label, text)
-    for request in side["requests"]:
-        if request["assumed"]:
-            yield from fold("then, if the lead is there with nothing else in it:", "  ")
-        yield from fold(f"{request['method']} {request['url']}", "  ")
-        for name, value in request["headers"]:
-            yield from fold(f"{name}: {value}", "  ")
-        if request["body"]:
+    for number, request in enumerate(side["requests"]):
+        if number:
             yield ""
-            yield from fold(request["body"], "  ")
+        yield from _request(request)
+
+
+def _request(request: Mapping[str, Any]) -> Iterator[str]:
+    if request["assumed"]:
+        yield from fold("then, if the lead is there with nothing else in it:", "  ")
+    yield from fold(f"{request['method']} {request['url']}", "  ")
+    for name, value in request["headers"]:
+        yield from fold(f"{name}: {value}", "  ")
+    if request["body"]:
         yield ""
+        yield from fold(request["body"], "  ")
 
 
 def _remarks(side: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

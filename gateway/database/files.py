@@ -40,7 +40,7 @@ def wal_of(path: str) -> str:
 def size_of(path: str) -> int:
     """Bytes; 0 for a file that isn't there."""
     try:
-        return Path(path).stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - before each transaction, no Path object
     except FileNotFoundError:
         return 0
 
@@ -183,13 +183,39 @@ def _holder(text: bytes) -> str:
 
 
 class Files:
-    """The files that a connection has open, to see when they are no longer those of that name."""
+    """The files that a connection has open, to see when they are no longer those of that name.
+
+    `trusted` is asked before each transaction, by a thread that has to win the interpreter lock
+    back after each call of the system: so it makes two, and the others are asked only where it
+    says no.
+    """
 
     def __init__(self, path: str) -> None:
         """As they are now; the WAL must have been opened."""
         self._path, self._wal_path = path, wal_of(path)
+        self._folder = str(Path(path).parent)
         self._database, self._wal = _place(path), _place(self._wal_path)
-        self._wal_bytes = 0
+        self._changed = 0
+        self.wal_bytes = 0
+        """Of the WAL, when last asked."""
+        self.wal_was_cut = False
+        """Whether it was shorter than the time before, and not by SQLite, which by itself never
+        makes it shorter than `WAL_KEPT`."""
+
+    def trusted(self) -> bool:
+        """Whether no file of the folder was made, renamed or deleted since `trust`, and the WAL
+        was not cut short. Raises OSError."""
+        before, self.wal_bytes = self.wal_bytes, size_of(self._wal_path)
+        self.wal_was_cut = self.wal_bytes < min(before, WAL_KEPT)
+        return not self.wal_was_cut and self._changed == self.changed()
+
+    def changed(self) -> int:
+        """When the folder last changed. Raises OSError."""
+        return os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - as `_place`
+
+    def trust(self, changed: int) -> None:
+        """All is as it should be since the folder changed then."""
+        self._changed = changed
 
     def inodes(self) -> dict[str, int]:
         """For `Lock.note`."""
@@ -209,8 +235,6 @@ class Files:
         """Whether another file or none has the WAL's name."""
         return _place(self._wal_path) != self._wal
 
-    def wal_was_cut(self) -> bool:
-        """Whether the WAL is shorter than when this was last asked, and not by SQLite, which
-        leaves nothing of it or as much as `WAL_KEPT`."""
-        before, self._wal_bytes = self._wal_bytes, size_of(self._wal_path)
-        return self._wal_bytes < before and self._wal_bytes != WAL_KEPT
+    def wal_emptied(self) -> None:
+        """We have made the WAL short ourselves."""
+        self.wal_bytes = 0

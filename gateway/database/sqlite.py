@@ -217,13 +217,10 @@ class SqliteConnection:
     def truncate_wal(self) -> None:
         """Give the disk back what an unusually long WAL took; never fails the work that was
         done."""
-        try:
-            size = os.stat(wal_of(self.path)).st_size  # noqa: PTH116 - hot path, no Path object
-            if size > WAL_KEPT:
+        if self._files.wal_bytes > WAL_KEPT and not self._broken:
+            with contextlib.suppress(sqlite3.Error):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                self._files = Files(self.path)
-        except (OSError, sqlite3.Error):
-            return
+                self._files.wal_emptied()
 
     def ensure_open(self) -> None:
         """Before a transaction: is what is open still what has the name? Open again after
@@ -231,23 +228,30 @@ class SqliteConnection:
         if self._damage is not None:
             raise DatabaseUnavailable(self._damage)
         try:
-            moved = self._files.moved()
-            if moved is not None:
-                # The connection stays: what was accepted is in the files it has open.
-                raise DatabaseUnavailable(moved)
-            if self._lock.lost:
-                self._lock.retake()
-                self._abandon(broken=True)
-            if not self._broken and self._files.wal_moved():
-                self._save_wal()
-            if not self._broken and self._files.wal_was_cut():
-                self._damage = f"{wal_of(self.path)} was cut short: what was accepted last is gone"
-                raise DatabaseUnavailable(self._damage)
-            if self._broken:
-                self._db = self._open(first=False)
-                self._broken = False
+            if self._broken or not self._files.trusted():
+                self._review()
         except (ForeignDatabase, OSError) as error:
             raise DatabaseUnavailable(str(error)) from error
+
+    def _review(self) -> None:
+        changed, cut = self._files.changed(), self._files.wal_was_cut
+        moved = self._files.moved()
+        if moved is not None:
+            # The connection stays: what was accepted is in the files it has open.
+            raise DatabaseUnavailable(moved)
+        if self._lock.lost:
+            self._lock.retake()
+            self._abandon(broken=True)
+        if not self._broken and self._files.wal_moved():
+            self._save_wal()
+        elif not self._broken and cut:
+            self._damage = f"{wal_of(self.path)} was cut short: what was accepted last is gone"
+            raise DatabaseUnavailable(self._damage)
+        if self._broken:
+            self._db = self._open(first=False)
+            self._broken = False
+        else:
+            self._files.trust(changed)
 
     def _save_wal(self) -> None:
         """The WAL was deleted, but we have it open: bring all of it into the database."""

@@ -273,10 +273,8 @@ def _with(answer: Answer, headers: tuple[tuple[str, str], ...]) -> Answer:
 
 
 def _key(call: Call) -> str:
-    """The header `Idempotency-Key`, quoted or bare. Bytes of it that are no UTF-8 are spelt out:
-    as they are they could not be stored."""
-    given = call.headers.get("idempotency-key", "").strip(_QUOTED)
-    return given if given.isascii() else given.encode("utf-8", "backslashreplace").decode()
+    """The header `Idempotency-Key`, quoted or bare."""
+    return call.headers.get("idempotency-key", "").strip(_QUOTED)
 
 
 def _digest(call: Call, body: bytes, credential: str) -> str:

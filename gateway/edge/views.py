@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gateway.database.port import DatabaseUnavailable
 from gateway.dialect import Accepted, Dialect, LeadView, Settled, UpdateResult
+from gateway.edge.native.speech import NAME as NATIVE
 from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
@@ -15,6 +16,7 @@ from gateway.store import fields
 from gateway.store.port import Store
 
 _PREFIX = "attributes."
+_TOLD_BY_WORDS = frozenset({Code.MALFORMED_REQUEST, Code.VALIDATION_FAILED})
 
 
 class Views:
@@ -27,8 +29,9 @@ class Views:
         self._store, self._vendor_of = store, vendor_of
 
     def translated(self, dialect: Dialect, result: UpdateResult) -> UpdateResult:
-        """A result as a dialect may show it: another vendor's lead object and ids mean nothing
-        in it."""
+        """A result as a dialect may show it: another vendor's lead object, ids and words mean
+        nothing in it. Words stay where the code alone doesn't say what is wrong, and for our own
+        API, which is no vendor's."""
         if (
             isinstance(result, Accepted)
             or self._vendor_of.get(result.outcome.connector) == dialect.name
@@ -41,7 +44,10 @@ class Views:
         if outcome.code is Code.SHADOWED:
             # What a rehearsing connector would have sent is for operators.
             details = {}
-        return Settled(result.event_id, replace(outcome, snapshot=None, details=details))
+        keeps = dialect.name == NATIVE or outcome.code in _TOLD_BY_WORDS
+        message = outcome.message if keeps else ""
+        said = replace(outcome, snapshot=None, details=details, message=message)
+        return Settled(result.event_id, said)
 
     async def of(self, dialect: Dialect, events: Sequence[LeadUpdate]) -> list[LeadView]:
         """One view per update; none at all for a dialect that doesn't want them."""

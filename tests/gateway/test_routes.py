@@ -9,7 +9,7 @@ import pytest
 from gateway import routes as module
 from gateway.model.changes import CLEAR, Set
 from gateway.model.event import Attributes, LeadId, LeadUpdate, Origin, TriggerWishes
-from gateway.routes import Decision, Routes, context
+from gateway.routes import Considered, Decision, Routes, context
 from gateway.settings.model import RouteSettings
 
 UPDATE = LeadUpdate(
@@ -204,3 +204,40 @@ def test_a_value_that_cel_has_no_room_for_spoils_only_conditions_about_it() -> N
     update = replace(UPDATE, attributes=Attributes(patch={"Rooms": "\ud800"}))
     assert routes.decide(update).matched == ("b",)
     assert told == [("a", "it could not be evaluated (ValueError)")]
+
+
+def test_each_route_says_why_it_does_not_match() -> None:
+    """False, or what it could not read; a route of another tenant is nobody's business."""
+    told = Routes(
+        [
+            route("all", "one"),
+            route("sold", "two", when="changes.disposition.value == 'Sale'"),
+            route("lost", "two", when="changes.disposition.value == 'Lost'"),
+            route("calls", "two", when="changes.note.value == 'x'"),
+            route("count", "two", when="size(lead)"),
+            route("theirs", "two", tenant="other"),
+        ],
+        ["default", "other"],
+    ).consider(UPDATE)
+    unread = "it reads the key 'note', which this event has not; ask has(…) first"
+    assert [each.why_not for each in told] == [
+        "",
+        "",
+        "it is false",
+        unread,
+        "its value is neither true nor false",
+    ]
+    assert told[2] == Considered(
+        "lost", "changes.disposition.value == 'Lost'", ("two",), "it is false"
+    )
+
+
+def test_considering_a_route_tells_nobody() -> None:
+    """What can't be evaluated is told of when it matters."""
+
+    def told(route: str, reason: str) -> None:
+        raise AssertionError((route, reason))
+
+    Routes([route("a", "one", when="changes.note.value == 'x'")], ["default"], told).consider(
+        UPDATE
+    )

@@ -43,6 +43,18 @@ class Besieged:
             await asyncio.sleep(max(0.0, PACE - took[-1]))
         return p99(took)
 
+    async def used(self, calls: int) -> None:
+        """So many good calls, many at once: what the server keeps of those (the database's pages
+        above all) is no growth afterwards."""
+
+        async def some() -> None:
+            for _ in range(calls // 32):
+                self.good += 1
+                told = await self._caller.noojee("1", {"njDisposition": f"{self.good}"})
+                assert told.status == 200
+
+        await asyncio.gather(*(some() for _ in range(32)))
+
     @asynccontextmanager
     async def abuse(self, *numbers: float) -> AsyncIterator[Process]:
         """Somebody who misuses the server, as `abusing` has it."""

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -275,32 +275,49 @@ def attributes(fields: Mapping[str, Any]) -> list[Document]:
 # --- what arrived --------------------------------------------------------------------------
 
 
-def arrived(host: SandboxHost, connector: str, lead: str) -> list[Any]:
-    """The bodies of the updates of a lead that a vendor received, in order: without reads and
-    polls; of a bulk call the lead's own part."""
-    vendor, wanted = CONNECTORS[connector], id_at(connector, lead)
-    if connector == "lsq":
-        return [part for id_, part in leadsquared_parts(host.calls(vendor)) if id_ == wanted]
-    calls = host.calls(vendor, wanted)
-    return [call["body"] for call in calls if call["method"] != "GET"]
+class Part(NamedTuple):
+    """An update that a vendor received, alone or as part of a call about many leads."""
+
+    at: float
+    """Unix seconds of its receipt."""
+    id: str
+    """The vendor's id of the lead."""
+    body: Document
 
 
-def leadsquared_parts(calls: Sequence[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    """Each lead's id with its attributes as a mapping, in order of receipt."""
-    parts = []
-    for call in calls:
-        body, query = call["body"], call["query"]
-        if isinstance(body, list):
-            parts.append((query["leadId"], _mapping(body)))
-        elif isinstance(body, Mapping):
+def arrived_with(host: SandboxHost, connector: str) -> list[Part]:
+    """Every update that a vendor received, in order: without reads and polls; LeadSquared's lists
+    of attributes as mappings."""
+    call: Any
+    parts: list[Part] = []
+    for call in host.calls(CONNECTORS[connector]):
+        if call["method"] == "GET":
+            continue
+        at, body = call["at"], call["body"]
+        if connector != "lsq":
+            parts.append(Part(at, call["lead"], body))
+        elif isinstance(body, list):
+            parts.append(Part(at, call["query"]["leadId"], _mapping(body)))
+        else:
             for lead in body["LeadPropertiesList"]:
                 said = _mapping(lead["Fields"])
-                parts.append((said.pop("ProspectId"), said))
+                parts.append(Part(at, said.pop("ProspectId"), said))
     return parts
+
+
+def arrived(host: SandboxHost, connector: str, lead: str) -> list[Document]:
+    """The bodies of the updates of a lead that a vendor received, in order."""
+    wanted = id_at(connector, lead)
+    return [part.body for part in arrived_with(host, connector) if part.id == wanted]
 
 
 def _mapping(fields: Sequence[Mapping[str, Any]]) -> Document:
     return {each["Attribute"]: each["Value"] for each in fields}
+
+
+def is_settled(told: Document) -> bool:
+    """Whether no connector, as the admin API lists them, has an update that is not settled."""
+    return not any(one["backlog"] for one in told["connectors"])
 
 
 # --- the whole -----------------------------------------------------------------------------

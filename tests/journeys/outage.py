@@ -1,32 +1,28 @@
-"""A steady flow of updates to two vendors, one of which goes away now and then."""
+"""A steady flow of updates to four vendors, of which one goes away now and then."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import SystemClock
-from gateway.model.event import LeadId
-from gateway.serving import Server
-from tests.journeys.running import (
-    OK,
-    Backends,
-    Caller,
-    backends,
-    document,
-    eventually,
-    everywhere,
-    free_port,
-    link,
-    noojee_lead,
-    server,
-    url_of,
+from tests.journeys.everyone import (
+    CONNECTORS,
+    Everyone,
+    arrived_with,
+    everything,
+    ids_of,
+    is_settled,
+    seed,
+    served,
 )
+from tests.journeys.ordering import is_ordered, number_of, numbered, numbers_of_all
+from tests.journeys.running import OK, Backends, backends, eventually, free_port, link
 
-EVERY = 0.02
+EVERY = 0.04
 """Seconds between calls."""
 
 
@@ -35,92 +31,107 @@ def p99(seconds: Sequence[float]) -> float:
     return sorted(seconds)[(len(seconds) * 99 - 1) // 100]
 
 
-class Outage:
-    """Noojee, always there, and PollyBot, on a server of its own that can be closed."""
+class Vendor:
+    """A vendor's backend on a server of its own, which can be closed and keeps its state."""
 
-    def __init__(self, folder: Path, leads: int) -> None:
-        """`running` starts everything."""
-        self._folder, self._leads, self._port = folder, leads, free_port()
-        self._clock = SystemClock()
+    def __init__(self) -> None:
+        """`open` serves it."""
+        self._port, self._stack = free_port(), AsyncExitStack()
+        self.backends: Backends
+        self._host: Any = None
+
+    async def open(self) -> None:
+        """Serve it."""
+        self.backends = await self._stack.enter_async_context(backends(self._port, self._host))
+        self._host = self.backends.host
+
+    async def close(self) -> None:
+        """Be away."""
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+
+
+class Outage:
+    """All vendors, and a gateway that sends everything to each."""
+
+    def __init__(self, folder: Path, leads: int, mode: str) -> None:
+        """`mode` is LeadSquared's; `running` starts everything."""
+        self._folder, self._mode, self._clock = folder, mode, SystemClock()
+        self._leads = [str(number) for number in range(leads)]
+        self._vendors = {name: Vendor() for name in CONNECTORS}
         self._sent: list[float] = []
-        self.server: Server
-        self._noojee: Backends
-        self._host: Backends
-        self._serving = AsyncExitStack()
+        self.everyone: Everyone
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Outage]:
-        """Both vendors with the leads, and a gateway that sends everything to both."""
+        """The leads are linked; callers don't wait; three tries, were any counted."""
         async with AsyncExitStack() as stack:
-            self._noojee = await stack.enter_async_context(backends())
-            self._host = await self._serving.enter_async_context(backends(self._port))
-            stack.push_async_callback(self._close)
-            for number in range(self._leads):
-                self._noojee.host.seed("noojee", noojee_lead(str(number)))
-                self._host.host.seed("pollybot", {"id": f"lead_{number}"})
-            told = everywhere(document(self._folder, self._noojee.url, self._host.url))
+            for vendor in self._vendors.values():
+                await vendor.open()
+                stack.push_async_callback(vendor.close)
+                for lead in self._leads:
+                    seed(vendor.backends.host, lead)
+            urls = {CONNECTORS[name]: one.backends.url for name, one in self._vendors.items()}
+            told = everything(self._folder, urls, self._mode)
             told["tenants"]["default"]["credentials"][0]["answer"] = "accepted"
-            told["connectors"]["polly"]["retry"]["attempts"] = 3
-            self.server = await stack.enter_async_context(server(self._folder, told))
-            ids = [self._ids(number) for number in range(self._leads)]
-            await link(self.server, *ids)
-            self._caller = await stack.enter_async_context(Caller(url_of(self.server)))
+            for connector in told["connectors"].values():
+                connector["retry"]["attempts"] = 3
+            any_host = self._vendors["polly"].backends
+            self.everyone = await stack.enter_async_context(served(self._folder, told, any_host))
+            await link(self.everyone.server, *map(ids_of, self._leads))
             yield self
 
-    @staticmethod
-    def _ids(number: int) -> tuple[LeadId, ...]:
-        scope = (("allocation_id", "38"),)
-        return LeadId("noojee-au", str(number), scope), LeadId("polly", f"lead_{number}")
-
-    async def _close(self) -> None:
-        await self._serving.aclose()
-        self._serving = AsyncExitStack()
-
-    async def phase(self, seconds: float, *, dead: bool) -> list[float]:
-        """Updates for so long; from each call to its receipt by Noojee."""
-        if dead:
-            await self._close()
+    async def phase(self, seconds: float, dead: str | None = None) -> Mapping[str, float]:
+        """Updates for so long while a vendor is away; p99 of the time from each call to its
+        receipt, by each of the others. Where LeadSquared queues updates it decides itself when it
+        gets a lead's next one, so it is left out."""
+        if dead is not None:
+            await self._vendors[dead].close()
         first, end = len(self._sent), self._clock.monotonic() + seconds
         while self._clock.monotonic() < end:
             await self._update()
             await asyncio.sleep(EVERY)
-        await eventually(lambda: len(self._at_noojee()) >= len(self._sent))
-        if dead:
-            again = backends(self._port, self._host.host)
-            await self._serving.enter_async_context(again)
-        received = self._at_noojee()
-        return [received[n] - self._sent[n] for n in range(first, len(self._sent))]
+        alive = [name for name in CONNECTORS if name != dead]
+        if self._mode == "async" and "lsq" in alive:
+            alive.remove("lsq")
+        whole = len(self._sent)
+        await eventually(lambda: all(len(self._received(name)) >= whole for name in alive))
+        if dead is not None:
+            await self._vendors[dead].open()
+        found = {}
+        for name in alive:
+            at = self._received(name)
+            found[name] = p99([at[number] - self._sent[number] for number in range(first, whole)])
+        return found
 
     async def _update(self) -> None:
         number = len(self._sent)
         self._sent.append(self._clock.now())
-        lead = str(number % self._leads)
-        told = await self._caller.noojee(lead, {"Name": f"Name {number:06}"})
+        lead = self._leads[number % len(self._leads)]
+        told = await self.everyone.speaker.noojee(lead, numbered(number))
         assert (told.status, told.body) == (200, OK)
 
-    def _at_noojee(self) -> dict[int, float]:
+    def _received(self, name: str) -> dict[int, float]:
         """When each update was received first."""
         found: dict[int, float] = {}
-        call: Any
-        for call in self._noojee.host.calls("noojee"):
-            found.setdefault(int(call["body"]["Name"].removeprefix("Name ")), call["at"])
+        for at, _, body in arrived_with(self._vendors[name].backends.host, name):
+            found.setdefault(number_of(body, name), at)
         return found
 
-    def _at_polly(self, number: int) -> list[int]:
-        names = self._host.received("pollybot", "name", f"lead_{number}")
-        return [int(name.removeprefix("Name ")) for name in names]
-
     async def caught_up(self, within: float) -> None:
-        """Wait until the vendor that was away has had every update."""
-        whole = len(self._sent)
-        await eventually(
-            lambda: sum(len(set(self._at_polly(n))) for n in range(self._leads)) >= whole, within
-        )
+        """Wait until every vendor has had every update."""
+        async with asyncio.timeout(within):
+            await self.everyone.when("/connectors", is_settled)
 
-    def in_order(self) -> bool:
-        """Whether it never got an update of a lead after a later one, and each."""
-        wanted = range(len(self._sent))
-        got = {number: self._at_polly(number) for number in range(self._leads)}
-        return all(numbers == sorted(numbers) for numbers in got.values()) and all(
-            sorted(set(got[n])) == [sent for sent in wanted if sent % self._leads == n] for n in got
-        )
+    def faults(self) -> dict[str, Any]:
+        """Leads of which a vendor got an update after a later one, or not each."""
+        found: dict[str, Any] = {}
+        step = len(self._leads)
+        for name in CONNECTORS:
+            got = numbers_of_all(self._vendors[name].backends.host, name)
+            for place, lead in enumerate(self._leads):
+                sequence = got.get(lead, [])
+                whole = list(range(place, len(self._sent), step))
+                if not is_ordered(sequence) or sorted(set(sequence)) != whole:
+                    found[f"{name}/{lead}"] = sequence
+        return found

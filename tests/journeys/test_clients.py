@@ -14,12 +14,13 @@ from subprocess import PIPE
 import orjson
 import pytest
 
+from tests.journeys.everyone import everything
 from tests.journeys.running import (
     NOOJEE_KEY,
     POLLY_KEY,
     Backends,
     backends,
-    document,
+    eventually,
     noojee_lead,
     server,
     url_of,
@@ -28,6 +29,10 @@ from tests.journeys.running import (
 CLIENTS = Path(__file__).with_name("clients")
 NODE = shutil.which("node")
 LEAD = "lead_1234567890abcdef"
+CAMPAIGN_LEAD = "cmp_5tw8vz2rnx1q"
+"""As the page has it."""
+LSQ_KEYS = ("u$r0123456789abcdef", "secret-of-the-pair", "third-key")
+NEXA_KEY = "key_1:secret"
 
 node = pytest.mark.skipif(NODE is None, reason="Node.js is not installed")
 curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -35,7 +40,7 @@ curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not inst
 
 @pytest.fixture
 async def vendors() -> AsyncIterator[Backends]:
-    """Both vendors, each with the lead of its page."""
+    """All vendors, each with the leads of its pages."""
     async with backends() as served:
         served.host.seed("noojee", noojee_lead("9856", SecondPhone="0385550123"))
         served.host.seed(
@@ -48,13 +53,30 @@ async def vendors() -> AsyncIterator[Backends]:
                 "metadata": {"utm_source": "google"},
             },
         )
+        served.host.seed("leadsquared", {"id": "leadId"})
+        served.host.seed("leadsquared", {"id": "john", "EmailAddress": "johnwick@gmail.com"})
+        served.host.seed("dialnexa", {"id": CAMPAIGN_LEAD, "phone_number": "+919876543210"})
         yield served
 
 
 @pytest.fixture
 async def address(vendors: Backends, tmp_path: Path) -> AsyncIterator[str]:
     """Where the gateway answers instead of the vendors."""
-    async with server(tmp_path, document(tmp_path, vendors.url)) as running:
+    told = everything(tmp_path, vendors.url)
+    tenant = told["tenants"]["default"]
+    tenant["credentials"] = [
+        {"dialect": "noojee", "system": "noojee-au", "api_key": NOOJEE_KEY},
+        {"dialect": "pollybot", "system": "polly", "token": POLLY_KEY},
+        {
+            "dialect": "leadsquared",
+            "system": "lsq",
+            "access_key": LSQ_KEYS[0],
+            "secret_key": LSQ_KEYS[1],
+            "x_api_key": LSQ_KEYS[2],
+        },
+        {"dialect": "dialnexa", "system": "nexa", "token": NEXA_KEY},
+    ]
+    async with server(tmp_path, told) as running:
         yield url_of(running)
 
 
@@ -186,3 +208,113 @@ async def test_the_fetch_program_of_pollybots_page(vendors: Backends, address: s
     assert (first["status"], first["metadata"]) == ("contacted", {"utm_source": "google"})
     assert second["metadata"] == {"utm_source": "google", **notes}
     assert third == whole
+
+
+# --- LeadSquared ---------------------------------------------------------------------------
+
+ACCEPTED = "Request accepted. Please use below request id to check the status"
+BULK = {
+    "Status": {"TotalCount": 2, "SuccessCount": 1, "FailureCount": 1, "Message": "Processed"},
+    "Details": {
+        "SuccessfulLeads": [
+            {"Identifier": "EmailAddress", "IdentifierValue": "johnwick@gmail.com"}
+        ],
+        "FailedLeads": [
+            {
+                "Identifier": "EmailAddress",
+                "IdentifierValue": "jack@gmail.com",
+                "Reason": "Lead does not exist in the system or You do not have permission to "
+                "update the lead",
+            }
+        ],
+    },
+}
+"""For the page's call, where one of its two leads exists."""
+
+
+def account(vendors: Backends) -> list[object]:
+    """What the vendor then has of the page's fields."""
+    lead, john = (vendors.host.lead("leadsquared", id) for id in ("leadId", "john"))
+    return [
+        {name: lead.get(name) for name in ("Phone", "mx_City")},
+        {name: john.get(name) for name in ("mx_FirstName", "mx_LastName", "Age")},
+    ]
+
+
+UPDATED = [
+    {"Phone": "9999999999", "mx_City": "London"},
+    {"mx_FirstName": "John", "mx_LastName": "Wick", "Age": "33"},
+]
+
+
+@curl
+async def test_the_samples_of_leadsquareds_pages_by_curl(vendors: Backends, address: str) -> None:
+    """Accepted with an id; and each lead of the bulk call has its answer."""
+    code, output = await run("leadsquared.sh", address, *LSQ_KEYS)
+    first, second = (http(part) for part in output.split(b"\n--\n"))
+    accepted = orjson.loads(first[1])
+    assert (code, first[0], accepted["Status"]) == (0, b"HTTP/1.1 200 OK", ACCEPTED)
+    assert list(accepted) == ["Status", "RequestID"]
+    assert (second[0], orjson.loads(second[1])) == (b"HTTP/1.1 200 OK", BULK)
+    await eventually(lambda: account(vendors) == UPDATED)
+
+
+@pytest.mark.parametrize(
+    "program", ["leadsquared_requests.py", pytest.param("leadsquared_fetch.mjs", marks=node)]
+)
+async def test_leadsquareds_calls_by_a_library(
+    vendors: Backends, address: str, program: str
+) -> None:
+    """The same by what people write clients with, which ask until the update is done."""
+    code, output = await run(program, address, *LSQ_KEYS)
+    accepted, bulk, state = orjson.loads(output)
+    assert (code, accepted[0], accepted[1]["Status"]) == (0, 200, ACCEPTED)
+    assert (bulk, state) == ([200, BULK], "Success")
+    assert account(vendors) == UPDATED
+
+
+# --- Dialnexa ------------------------------------------------------------------------------
+
+
+@curl
+async def test_the_curls_of_dialnexas_page(vendors: Backends, address: str) -> None:
+    """Either way of naming the fields; the lead comes back."""
+    code, output = await run("dialnexa.sh", address, NEXA_KEY)
+    first, second = (http(part) for part in output.split(b"\n--\n"))
+    assert (code, first[0], second[0]) == (0, b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK")
+    assert orjson.loads(first[1]) == campaign_lead(phone_number="+919876543211")
+    whole = campaign_lead(name="<string>", phone_number="+919876543212")
+    assert orjson.loads(second[1]) == whole
+    assert {
+        n: vendors.host.lead("dialnexa", CAMPAIGN_LEAD)[n] for n in ("name", "phone_number")
+    } == {
+        "name": "<string>",
+        "phone_number": "+919876543212",
+    }
+
+
+@pytest.mark.parametrize(
+    "program", ["dialnexa_requests.py", pytest.param("dialnexa_fetch.mjs", marks=node)]
+)
+async def test_dialnexas_calls_by_a_library(vendors: Backends, address: str, program: str) -> None:
+    """The page's fields by what people write clients with, and a number that is refused."""
+    code, output = await run(program, address, NEXA_KEY)
+    held = {"customer_name": "Priya Sharma", "product": "home_loan"}
+    first = campaign_lead(phone_number="+919876543211")
+    second = {**first, "metadata": held, "notes": held}
+    third = {**second, "name": "Priya Sharma", "phone_number": "+919876543212"}
+    refused = {
+        "statusCode": 400,
+        "message": "Validation failed: phone_number must be in E.164 format",
+        "error": "Bad Request",
+    }
+    told = [[200, first], [200, second], [200, third], [400, refused]]
+    assert (code, orjson.loads(output)) == (0, told)
+    assert vendors.host.lead("dialnexa", CAMPAIGN_LEAD)["metadata"] == held
+
+
+def campaign_lead(**fields: object) -> dict[str, object]:
+    """The lead of the page as the vendor shows it."""
+    blank = {"id": CAMPAIGN_LEAD, "name": None, "campaign_id": "cmp_sandbox", "status": "pending"}
+    more: dict[str, object] = {"notes": {}, "metadata": {}, "call_log_id": None}
+    return {**blank, **more, "created_at": "2024-05-01T09:05:00.000Z", **fields}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -13,7 +14,18 @@ import pytest
 from connectors.sandbox.faults import Fault
 from gateway.database.port import Operation, Query, Rows
 from gateway.serving import Server
-from tests.journeys.outage import Outage, p99
+from tests.journeys.everyone import (
+    CONNECTORS,
+    Everyone,
+    everything,
+    id_at,
+    ids_of,
+    is_settled,
+    seed,
+    served,
+)
+from tests.journeys.ordering import is_ordered, kept, numbered, numbers_of_all
+from tests.journeys.outage import Outage
 from tests.journeys.running import (
     OK,
     Backends,
@@ -22,27 +34,36 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
+    link,
     noojee_lead,
     server,
     url_of,
 )
 
 
-@pytest.mark.timeout(110)
-@pytest.mark.parametrize("leads", [1, 20])
-async def test_a_dead_vendor_holds_nobody_else_up(tmp_path: Path, leads: int) -> None:
-    """Its outages cost the other vendor's updates nothing, of one lead or many; then its own
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("mode", "leads", "away"), [("bulk", 1, "polly"), ("bulk", 20, "lsq"), ("async", 60, "nexa")]
+)
+async def test_a_dead_vendor_holds_nobody_else_up(
+    tmp_path: Path, mode: str, leads: int, away: str
+) -> None:
+    """Its outages cost the other vendors' updates nothing, of one lead or many; then its own
     backlog arrives whole and in order, and nothing became a dead letter."""
-    async with Outage(tmp_path, leads).running() as outage:
-        alive, dead = [], []
+    alive: dict[str, list[float]] = {}
+    dead: dict[str, list[float]] = {}
+    async with Outage(tmp_path, leads, mode).running() as outage:
         for _ in range(3):
-            alive.append(p99(await outage.phase(1.5, dead=False)))
-            dead.append(p99(await outage.phase(3.0, dead=True)))
-        await outage.caught_up(40)
-        assert outage.in_order()
-        assert await rows(outage.server, "SELECT COUNT(*) FROM dead_letters") == [(0,)]
-    # The best of three tells what the software costs; the others, what else the machine did.
-    assert min(dead) <= 1.3 * min(alive) + 0.010
+            for name, took in (await outage.phase(1.5)).items():
+                alive.setdefault(name, []).append(took)
+            for name, took in (await outage.phase(2.5, away)).items():
+                dead.setdefault(name, []).append(took)
+        await outage.caught_up(90)
+        assert outage.faults() == {}
+        assert await rows(outage.everyone.server, "SELECT COUNT(*) FROM dead_letters") == [(0,)]
+    # The best of each tells what the software costs; the others, what else the machine did.
+    held_up = {name for name in dead if min(dead[name]) > 1.3 * min(alive[name]) + 0.010}
+    assert held_up == set()
 
 
 async def rows(running: Server, sql: str) -> Rows:
@@ -84,6 +105,66 @@ async def test_a_failing_lead_waits_alone_and_its_attempts_survive_a_restart(
     # Beside the six, the first try of each process is not counted: it had no other to compare.
     assert 4 <= before < got.count("1") <= 8 + counted.count(0)
     assert set(got) == {"1", "2"}
+
+
+POISONED = {"bulk": ("noojee-au", "polly", "nexa"), "async": tuple(CONNECTORS)}
+"""A fault of one lead can't hit a bulk call about several."""
+FINE = [f"fine{number}" for number in range(10)]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mode", ["bulk", "async"])
+async def test_a_lead_that_fails_at_every_vendor_waits_alone(tmp_path: Path, mode: str) -> None:
+    """The others' updates pass, its own become dead letters when its tries are spent, at each
+    vendor by itself; and its next update goes."""
+    async with backends() as vendors:
+        host, poisoned = vendors.host, POISONED[mode]
+        for lead in ("poisoned", *FINE):
+            seed(host, lead)
+        for name in poisoned:
+            fault = Fault(status=500, lead=id_at(name, "poisoned"))
+            host.add_fault(CONNECTORS[name], fault)
+        told = everything(tmp_path, vendors.url, mode)
+        told["tenants"]["default"]["credentials"][0]["answer"] = "accepted"
+        for connector in told["connectors"].values():
+            connector["retry"] = {"first": "50ms", "attempts": 4, "max": "100ms"}
+            connector["breaker"] = {"failures": 50}
+        async with served(tmp_path, told, vendors) as e:
+            await link(e.server, *map(ids_of, ("poisoned", *FINE)))
+            await e.speaker.noojee("poisoned", numbered(1))
+            async with passing(e, FINE):
+                await e.when(
+                    "/dead-letters", lambda told: len(told["dead_letters"]) == len(poisoned)
+                )
+            for vendor in CONNECTORS.values():
+                host.clear_faults(vendor)
+            await e.speaker.noojee("poisoned", numbered(2))
+            await e.when("/connectors", is_settled)
+            _, letters = await e.ask("GET", "/dead-letters?state=all")
+            shown = {name: kept(host, name, "poisoned") for name in CONNECTORS}
+            got = {name: numbers_of_all(host, name) for name in CONNECTORS}
+    codes = {(one["connector"], one["code"]) for one in letters["dead_letters"]}
+    assert codes == {(name, "attempts_spent") for name in poisoned}
+    assert shown == dict.fromkeys(CONNECTORS, 2)
+    assert all(is_ordered(numbers) for leads in got.values() for numbers in leads.values())
+
+
+@asynccontextmanager
+async def passing(e: Everyone, leads: Sequence[str]) -> AsyncIterator[None]:
+    """Other leads' updates, one after the other, again and again."""
+
+    async def keep_on() -> None:
+        for number in count(1):
+            for lead in leads:
+                answer = await e.speaker.noojee(lead, numbered(number))
+                assert (answer.status, answer.body) == (200, OK)
+                await asyncio.sleep(0.03)
+
+    task = asyncio.create_task(keep_on())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def patient(told: Document) -> Document:

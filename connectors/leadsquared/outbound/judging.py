@@ -34,10 +34,9 @@ from connectors.leadsquared.wire.answers import (
 )
 from gateway.model.codes import Code
 from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply, HttpResponse
+from gateway.transport.waits import asked_wait
 
 LONGEST_MESSAGE = 200
-LONGEST_WAIT = 3600.0
-"""Seconds; a Retry-After, which the vendor doesn't document, is kept up to this."""
 _READ = 2000
 """Bytes of a body that is no envelope in which the rate sentence is looked for."""
 _AGAIN = frozenset({408, 425})
@@ -76,7 +75,7 @@ def _about_us(reply: HttpResponse, failure: Failure | None) -> Throttled | Misco
     if status == 401 or code is Code.UNAUTHENTICATED:
         return Misconfigured(Code.UNAUTHENTICATED, message, status)
     if status == 429 or code is Code.RATE_LIMITED:
-        return Throttled(_retry_after(reply), message, status)
+        return Throttled(asked_wait(reply), message, status)
     elsewhere = status in _ABSENT and code is not Code.LEAD_NOT_FOUND
     if elsewhere or 300 <= status < 400:
         return Misconfigured(Code.ROUTE_NOT_FOUND, message, status)
@@ -177,8 +176,3 @@ def _ended(state: State, failure: Failure, status: int) -> Refused | GivenUp:
 
 def _message(failure: Failure | None) -> str:
     return "" if failure is None else (failure.message or failure.type)[:LONGEST_MESSAGE]
-
-
-def _retry_after(reply: HttpResponse) -> float | None:
-    said = reply.headers.get("retry-after", "").strip()
-    return min(float(said), LONGEST_WAIT) if said.isdecimal() else None

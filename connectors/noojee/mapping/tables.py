@@ -101,6 +101,8 @@ def reply_for(code: Code) -> wire.Reply:
     row = CELLS.get(code)
     if row:
         return wire.REPLIES[row]
+    if code is Code.FORBIDDEN:
+        return wire.FORBIDDEN
     return wire.Reply(wire.MALFORMED.code, f"EXCEPTION: {code}", wire.MALFORMED.status)
 
 

@@ -54,7 +54,7 @@ class Health:
             self._condition.went_well()
         else:
             self._condition.failed(reason)
-        return reason
+        return self._condition.reason
 
     async def _write(self) -> str | None:
         now = int(self._clock.now())

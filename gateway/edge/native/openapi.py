@@ -54,7 +54,11 @@ def _post() -> Schema:
             },
         },
         "responses": {
-            "200": _taken("The outcomes, which the call waited for.", _WAITED),
+            "200": _taken(
+                "The outcomes, which the call waited for; or what would happen, of a dry run.",
+                _WAITED,
+                _ref("Explained"),
+            ),
             "202": _taken("Safe; the outcome is still to come.", _SAFE),
             **problems((400, 413, 415, 422, *_EVERY)),
         },
@@ -81,12 +85,14 @@ _HEADERS: Mapping[str, str] = {
     "Idempotency-Key": "Makes repeats of the call one, for 24 hours; quoted or bare.",
     "Prefer": "`wait=N`: answer with the outcome, if it comes within N seconds (60 at most).",
     "traceparent": "The trace (W3C) that the update goes on with.",
+    "X-Leadwire-Dry-Run": "`1`: say what would happen; nothing is sent, nothing is kept.",
 }
 _EVENT_ID = {"X-Leadwire-Event-Id": "The ids of the updates, in order, with commas between."}
 _WAITED = {
     **_EVENT_ID,
     "X-Leadwire-Outcome": "`CONNECTOR=OUTCOME` of each update, with commas between.",
     "Preference-Applied": "How long the call would have waited.",
+    "X-Leadwire-Dry-Run": "`1` where the call only asked what would happen.",
 }
 _SAFE = {**_EVENT_ID, "Location": "Of one update: where to ask what became of it."}
 _LEFT = {
@@ -106,9 +112,9 @@ def _told(headers: Mapping[str, str]) -> Schema:
     }
 
 
-def _taken(meaning: str, headers: Mapping[str, str]) -> Schema:
+def _taken(meaning: str, headers: Mapping[str, str], *others: Schema) -> Schema:
     one = _ref("NativeUpdate")
-    schema = {"oneOf": [one, {"type": "array", "items": one}]}
+    schema = {"oneOf": [one, {"type": "array", "items": one}, *others]}
     return {
         "description": meaning,
         "headers": _told({**headers, **_LEFT}),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.redaction import BOUND, redacted
+from connectors.delivery.redaction import BOUND, masked, redacted
+from gateway.transport.port import HttpRequest
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,28 @@ def test_a_secret_never_shows_wherever_it_stands(text: str, at: int) -> None:
     secret = "0f3c-Secret"
     shown = redacted(text[:at] + secret + text[at:], (secret,))
     assert (secret in shown, len(shown) <= BOUND) == (False, True)
+
+
+SECRETS = ("s3cr/t key+1", 'quo"te\\d-secret', "any", "")
+
+
+def test_a_request_is_shown_without_its_secrets() -> None:
+    """In the URL, in headers, in the body, as each of them spells it; all else stays."""
+    request = HttpRequest(
+        "POST",
+        "https://h.example.com/many/any?apiKey=s3cr%2Ft%20key%2B1&b=s3cr%2Ft+key%2B1&token=other&c=d",
+        (("Authorization", "Bearer s3cr/t key+1"), ("X-Any", "any"), ("Accept", "company/json")),
+        b'{"a":"quo\\"te\\\\d-secret","b":"many and any","c":"s3cr/t key+1\xff"}',
+    )
+    assert masked(request, SECRETS) == HttpRequest(
+        "POST",
+        "https://h.example.com/many/***?apiKey=***&b=***&token=***&c=d",
+        (("Authorization", "Bearer ***"), ("X-Any", "***"), ("Accept", "company/json")),
+        b'{"a":"***","b":"many and ***","c":"***\xff"}',
+    )
+
+
+def test_a_request_without_secrets_is_shown_as_it_is() -> None:
+    """Byte for byte."""
+    request = HttpRequest("PUT", "https://h.example.com/a?b=c", (("A", "b"),), b"\xff\x00")
+    assert masked(request, ()) == request

@@ -249,6 +249,8 @@ def test_every_canonical_code_has_an_answer(code: Code) -> None:
     told = reply_for(code)
     if code in CELLS and code is not Code.OK:
         assert told == wire.REPLIES[CELLS[code]]
+    elif code is Code.FORBIDDEN:
+        assert told == wire.Reply(-1, "FORBIDDEN", 403)
     else:
         assert told == wire.Reply(103, f"EXCEPTION: {code}", 400)
 

@@ -161,7 +161,7 @@ def test_init_writes_a_file_that_loads_and_a_call_per_dialect(
     assert f"apiKey={raw[0]['api_key']}" in out
     assert f"'Authorization: Bearer {raw[2]['token']}'" in out
     assert f"x-api-key: {raw[1]['x_api_key']}" in out
-    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 6
+    assert [word for word in shlex.split(out, comments=True) if word == "curl"] == ["curl"] * 7
     assert (raw[-1]["dialect"], settings.routes[0].authority["native"]) == ("native", "noojee")
     assert f"'Authorization: Bearer {raw[-1]['token']}'" in out
     assert "+apiKey" not in out

@@ -87,10 +87,11 @@ def test_a_connector_says_what_it_waits_for(lines: Read, monkeypatch: pytest.Mon
         "connector": {
             "name": "polly", "vendor": "pollybot", "configured": True, "wish": "run",
             "state": "breaker_open", "reason": "no proper answer from the vendor",
-            "backlog": 40, "parked_leads": 1, "oldest": TIME,
+            "backlog": 40, "parked_leads": 1, "oldest": TIME, "shadow": False,
         },
         "told": TIME, "process": "host:1:ab", "lanes": 3, "breaker": "open", "next_probe_in": 7.4,
         "quota_left": [{"requests": 1000, "per": 3600.0, "left": 12}], "blocked": [blocked],
+        "shadowed": [],
     }  # fmt: skip
     monkeypatch.setattr(reach, "run", lambda _config, _work: told)
     connectors.show("polly", config=Path("none"))

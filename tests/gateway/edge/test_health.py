@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.edge.admin.health import Health
-from gateway.journal.condition import Condition
+from gateway.journal.condition import QUIET, Condition
 from gateway.lines import configure
 from gateway.meters import Gauge
 from gateway.settings.model import LoggingSettings
@@ -54,6 +54,7 @@ async def test_it_is_not_ready_while_nothing_can_be_written(database: InlineData
     database.failing = lambda _: True
     assert await health.why_not() == "an append can't be made durable: the test says so"
     database.failing = lambda _: False
+    await asyncio.sleep(QUIET)
     assert await health.why_not() is None
 
 
@@ -103,7 +104,7 @@ async def test_an_append_that_failed_is_told_once_until_it_is_over(
         await asyncio.sleep(0.05)
     seen = [gauge.value]
     database.failing = lambda _: False
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(QUIET + 1.5)
     seen.append(gauge.value)
     watching.cancel()
     told = [orjson.loads(line) for line in stream.getvalue().splitlines()]
@@ -129,3 +130,18 @@ async def test_a_probe_needs_room_each_time_and_leaves_one_row(database: InlineD
     told = await health.why_not()
     assert told is not None
     assert "full" in told
+
+
+@in_virtual_time
+async def test_what_goes_through_now_and_then_ends_no_trouble(database: InlineDatabase) -> None:
+    """Large appends fail while the probe has room: one line, until none has failed for a while."""
+    condition = Condition(VirtualClock(), Gauge())
+    health = healthy(await opened(database), condition)
+    seen = []
+    for wait in (0.0, 1.0, 1.0, QUIET):
+        await asyncio.sleep(wait)
+        seen.append(await health.why_not())
+        if wait < QUIET:
+            condition.failed("full")
+    full = "an append can't be made durable: full"
+    assert seen == [None, full, full, None]

@@ -109,17 +109,6 @@ async def test_an_answered_retry_claims_what_was_answered(tmp_path: Path) -> Non
     assert (reply.claim.events, reply.claim.keyed) == (("earlier",), True)
 
 
-async def test_headers_that_are_no_text_are_no_obstacle(door: Front) -> None:
-    """A key is spelt out, a trace is passed over; a good trace goes on with the event."""
-    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    await door.noojee(idempotency_key="\udcff", traceparent="\udcff")
-    assert claim_of(door).key == "key:default/noojee/0:\\udcff"
-    await door.noojee(traceparent=trace)
-    records = [entry.records[0] for entry in door.journal.entries]
-    events = [read_update(record.headers, record.value) for record in records]
-    assert [event.traceparent for event in events] == [None, trace]
-
-
 async def test_an_answered_call_is_repeated_as_it_was(door: Front) -> None:
     """The stored answer; nothing is marked again."""
     stored = Answer(200, b"stored", (("X", "y"),))

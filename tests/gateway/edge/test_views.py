@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -11,6 +12,7 @@ import pytest
 
 from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Accepted, Dialect, Settled
+from gateway.edge.native.speech import NativeDialect
 from gateway.edge.views import Views, overlaid
 from gateway.model.changes import CLEAR, KEEP, Changes, Set
 from gateway.model.codes import Code
@@ -88,6 +90,20 @@ async def test_ids_of_another_vendor_are_not_shown(views: Views) -> None:
     )
     accepted = Accepted("e1")
     assert views.translated(NOOJEE, accepted) is accepted
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(Code.DUPLICATE_EMAIL, ""), (Code.VALIDATION_FAILED, "Too long")]
+)
+async def test_words_of_another_vendor_are_told_where_only_they_tell(
+    views: Views, code: Code, words: str
+) -> None:
+    """A dialect has its own for the other codes; our own API shows them whatever the code."""
+    settled = Settled("e1", replace(outcome(), code=code, message="Too long"))
+    told, native = (views.translated(d, settled) for d in (NOOJEE, NativeDialect()))
+    assert isinstance(told, Settled)
+    assert isinstance(native, Settled)
+    assert (told.outcome.message, native.outcome.message) == (words, "Too long")
 
 
 async def test_the_store_is_read_only_where_the_lead_is_wanted(views: Views) -> None:

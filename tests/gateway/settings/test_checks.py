@@ -105,6 +105,12 @@ CLASHES = [
         "7: connectors.bell,2: a name is letters, digits and . _ - after the first",
     ),
     (
+        "bell]\n    authority: {acme: acme-au}",
+        "bell]\n    followers: after_authority\n    authority: {acme: bell}",
+        "12: routes[0].authority.acme: "
+        "'bell' is a shadow and applies nothing: its followers would never send",
+    ),
+    (
         "    authority:",
         "  - name: everything\n    connectors: [bell]\n    authority:",
         "11: routes[1].name: routes[0] is called 'everything' too",
@@ -118,7 +124,9 @@ def test_parts_that_do_not_go_together_are_refused(
 ) -> None:
     """One change to a good file, one whole error; a follow-up error may stand after it."""
     assert old in FILE
-    found = problems(tmp_path, FILE.replace(old, new, 1))
+    shadow = FILE.replace("vendor: bell,", "vendor: bell, mode: shadow,")
+    text = shadow if "is a shadow" in problem else FILE
+    found = problems(tmp_path, text.replace(old, new, 1))
     assert found[0] == f"leadwire.yaml:{problem}"
 
 
@@ -188,6 +196,16 @@ def test_what_is_seldom_meant_is_a_warning(tmp_path: Path) -> None:
         f"leadwire.yaml:13: server.tls.key: there is no file {tmp_path}/k.pem",
         f"leadwire.yaml:14: automations: there is no file {tmp_path}/r.yaml",
     ]
+
+
+def test_a_shadow_that_answers_callers_is_a_warning(tmp_path: Path) -> None:
+    """They hear success: that is what a trial of a whole configuration wants, and nobody else."""
+    text = FILE.replace("key: outbound", "key: outbound, mode: shadow")
+    (warning,) = read(written(tmp_path, text), VENDORS, {}).warnings
+    assert str(warning).rpartition("yaml:")[2] == (
+        "11: routes[0].authority.acme: "
+        "'acme-au' is a shadow: its callers hear success, and nothing is sent"
+    )
 
 
 def test_nobody_who_can_call_is_a_warning(tmp_path: Path) -> None:
