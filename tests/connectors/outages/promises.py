@@ -135,3 +135,32 @@ TABLE: Mapping[str, Mapping[str, Promise]] = {
 """Fault -> vendor -> promise."""
 
 CELLS = [(fault, row) for fault, cells in TABLE.items() for row in ROWS if row.name in cells]
+
+
+# --- for people -----------------------------------------------------------------------------
+
+
+def table() -> str:
+    """The table as Markdown, as `tests/faults/README.md` has it."""
+    heads = ["fault", *(row.name for row in ROWS)]
+    lines = [heads, ["---"] * len(heads)]
+    for fault, cells in TABLE.items():
+        lines.append([fault, *(_told(row, cells.get(row.name)) for row in ROWS)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _told(row: Row, promise: Promise | None) -> str:
+    if promise is None:
+        return ""
+    match promise.does:
+        case "probes":
+            again = ", applied again" if promise.again else ""
+            return f"probes, `{promise.result}`{again}"
+        case "stops":
+            return f"stops, `{promise.reason}`"
+        case "waits":
+            return f"waits {row.wait:g} s"
+        case "goes on":
+            return "applied"
+        case "refuses":
+            return f"refused, `{promise.reason}`"
