@@ -182,8 +182,16 @@ async def test_the_flag_is_passed_on_as_configured(tmp_path: Path, mode: str) ->
 def flags(e: Everyone) -> dict[str, Any]:
     """`postUpdatedLead` of every update that arrived, by the lead."""
     call: Any
-    found = {}
+    found: dict[str, Any] = {}
     for call in e.backends.host.calls("leadsquared"):
         if call["method"] == "POST":
-            found[call["lead"]] = call["query"].get("postUpdatedLead")
+            found |= dict.fromkeys(leads_in(call), call["query"].get("postUpdatedLead"))
     return found
+
+
+def leads_in(call: Any) -> list[str]:
+    """Whom a call to LeadSquared is about: a bulk call may hold several."""
+    if not isinstance(call["body"], dict):
+        return [call["lead"]]
+    fields = [field for lead in call["body"]["LeadPropertiesList"] for field in lead["Fields"]]
+    return [field["Value"] for field in fields if field["Attribute"] == "ProspectId"]
