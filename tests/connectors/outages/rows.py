@@ -23,7 +23,7 @@ from gateway.transport.port import HttpResponse
 from tests.contracts.subjects import ALL
 from tests.contracts.vendors import INBOUND, Delivered
 
-MARK = re.compile(r"mark-([A-Z]\d)")
+MARK = re.compile(r"mark-([A-Z]\d+)")
 PAGE = b"<!doctype html><html><body><h1>Something went wrong</h1></body></html>"
 """What a proxy, a firewall or a hosting company answers in the vendor's place."""
 _JSON = ("Content-Type", "application/json")

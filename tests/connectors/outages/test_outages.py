@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from connectors.delivery.gate import STOPPED_PROBE
 from gateway.model.outcome import Result
 from tests.connectors.outages.promises import CELLS, TABLE, Promise, fault_of
 from tests.connectors.outages.rig import SHAKY, Heard, Rig, Role, Sent, running
@@ -24,6 +23,8 @@ BACK = 130.0
 some."""
 OPEN = (5.0, 10.0, 20.0, 40.0, 60.0)
 """Seconds between probes as the breaker is documented; the last one over and over."""
+A_MINUTE = 60.0
+"""Seconds between what a stopped connector tries."""
 FAILURES = 5
 HIT = ("A1", "B1", "B2", "C1")
 """Marks of the updates whose calls come while the vendor fails."""
@@ -177,7 +178,7 @@ def the_vendor_is_spared(story: Story, promise: Promise) -> None:
         case "stops":
             first = min(hit.until for hit in hits)
             tries = [hit for hit in hits if hit.at > first + 1]
-            assert_apart(first, tries, (STOPPED_PROBE,))
+            assert_apart(first, tries, (A_MINUTE,))
         case "waits":
             assert_waves(hits, story.rig.row.wait)
         case "goes on" | "refuses":
