@@ -54,9 +54,9 @@ class Bench:
         """Ask until the answer has these values."""
         return await self.when(path, lambda told: told | wanted == told)
 
-    async def when(self, path: str, so: Callable[[Any], bool]) -> Any:
-        """Ask until the answer is so."""
-        async with asyncio.timeout(20):
+    async def when(self, path: str, so: Callable[[Any], bool], within: float = 20.0) -> Any:
+        """Ask until the answer is so; raises TimeoutError."""
+        async with asyncio.timeout(within):
             while True:
                 status, told = await self.ask("GET", path)
                 if status == 200 and so(told):

@@ -141,8 +141,7 @@ class Disturbed:
         )
 
     async def _settled(self, e: Everyone, within: float) -> None:
-        async with asyncio.timeout(within):
-            await e.when("/connectors", is_settled)
+        await e.when("/connectors", is_settled, within)
         _, found = await e.ask("GET", "/dead-letters?state=all")
         self.letters = found["dead_letters"]
 

@@ -120,8 +120,7 @@ class Outage:
 
     async def caught_up(self, within: float) -> None:
         """Wait until every vendor has had every update."""
-        async with asyncio.timeout(within):
-            await self.everyone.when("/connectors", is_settled)
+        await self.everyone.when("/connectors", is_settled, within)
 
     def faults(self) -> dict[str, Any]:
         """Leads of which a vendor got an update after a later one, or not each."""
