@@ -21,6 +21,8 @@ WORD = 14
 SHOWN = 6
 """Lines of a JSON value that are shown."""
 READ = "GET"
+_PHONE = re.compile(r"(?<![\w-])(\+?\d\d)\d{5,12}(\d\d)(?![\w-])")
+_MAIL = re.compile(r"([\w.+-]{2})[\w.+-]*(@[\w-]+(?:\.[\w-]+)+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def opening(
         *_prose(
             "leadwire demo: the vendors' own sample calls go through one leadwire. "
             f"It takes calls at {gateway}. Behind it, at {sandbox}, are fake backends: "
-            f"{', '.join(most)} and {last}. Nothing leaves this machine; keys are shown as ***."
+            f"{', '.join(most)} and {last}. Nothing leaves this machine; keys are shown as ***, "
+            "people's numbers and addresses are shortened."
         ),
         "",
         *_prose(
@@ -113,7 +116,7 @@ def opening(
         ),
     ]
     for number, ids in enumerate(people, 1):
-        names = " = ".join(f"{lead.system}:{lead.id}" for lead in ids.values())
+        names = " = ".join(f"{lead.system}:{_shortened(lead.id)}" for lead in ids.values())
         lines += _step(f"lead {number}", names)
     return "".join(f"{line}\n" for line in lines)
 
@@ -148,7 +151,7 @@ def narrate(number: int, told: Told) -> str:
 def _parts(number: int, told: Told) -> Iterator[list[str]]:
     title = textwrap.wrap(f"{number}. {told.title}", WIDE, subsequent_indent="   ")
     yield ["", *title, ""]
-    line, *more = _packed(re.split(r"(?=[?&])", told.line))
+    line, *more = _packed(re.split(r"(?=[?&])", _shortened(told.line)))
     yield _step("call", line) + [_indented(each) for each in more]
     yield _shown(told.body)
     yield _step("answer", f"{told.answer.status or 'none'}, after {told.seconds * 1000:.0f} ms")
@@ -189,7 +192,7 @@ def _outcome(deliveries: Sequence[Mapping[str, Any]]) -> str:
 
 def _received(call: JsonObject) -> list[str]:
     """A call as a backend got it; of one that only reads, the line."""
-    line = [_indented(f"{call['method']} {call['path']} -> {call['status']}")]
+    line = [_indented(_shortened(f"{call['method']} {call['path']} -> {call['status']}"))]
     body = call["body"]
     if call["method"] == READ:
         return line
@@ -216,7 +219,7 @@ def _changes(data: Mapping[str, Any]) -> list[str]:
                 said += f" = {change['e164']}"
         lines.append(f"{name}: {said}")
     lines += [f"attributes.{n}: {_short(v)}" for n, v in data["attributes"]["patch"].items()]
-    return [_indented(line) for line in lines]
+    return [_indented(_shortened(line)) for line in lines]
 
 
 # --- lines --------------------------------------------------------------------------------
@@ -245,7 +248,7 @@ def _json(value: JsonValue) -> list[str]:
     if value is None:
         return []
     text = value if isinstance(value, str) else orjson.dumps(value, default=dict).decode()
-    lines = _packed(re.split(r"(?<=,)(?=[\"{\[])", text))
+    lines = _packed(re.split(r"(?<=,)(?=[\"{\[])", _shortened(text)))
     if len(lines) > SHOWN:
         lines = [*lines[: SHOWN - 1], "…"]
     return [_indented(line) for line in lines]
@@ -266,6 +269,11 @@ def _packed(pieces: Sequence[str]) -> list[str]:
 
 def _indented(line: str) -> str:
     return f"{'':{WORD}}{line}"[:WIDE]
+
+
+def _shortened(text: str) -> str:
+    """A text in which phone numbers and e-mail addresses can be told apart, and not be used."""
+    return _MAIL.sub(r"\1…\2", _PHONE.sub(r"\1…\2", text))
 
 
 def _short(value: JsonValue) -> str:

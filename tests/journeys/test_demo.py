@@ -82,8 +82,8 @@ def test_the_demo_shows_the_whole_path(told: subprocess.CompletedProcess[str]) -
         f'"RequestID":"{steps(out, "event")[1][:36]}"}}',
         '{"Status":{"TotalCount":2,"SuccessCount":2,"FailureCount":0,"Message":"Processed"},'
         '"Details":{"SuccessfulLeads":['
-        '{"Identifier":"EmailAddress","IdentifierValue":"johnwick@gmail.com"},'
-        '{"Identifier":"EmailAddress","IdentifierValue":"jack@gmail.com"}]}}',
+        '{"Identifier":"EmailAddress","IdentifierValue":"jo…@gmail.com"},'
+        '{"Identifier":"EmailAddress","IdentifierValue":"ja…@gmail.com"}]}}',
     ]
     assert [one.partition(",")[0] for one in answers[3:]] == [
         '{"success":true',
@@ -131,6 +131,19 @@ def test_the_demo_tells_no_key(told: subprocess.CompletedProcess[str]) -> None:
     flat = re.sub(r"\s+", "", out)
     assert [key for key in secrets() if key in flat] == []
     assert flat.count("=***") == 5
+
+
+def test_the_demo_tells_nobodys_number_or_address(told: subprocess.CompletedProcess[str]) -> None:
+    """None that a page prints, with or without its country: each is shortened."""
+    flat = re.sub(r"\s+", "", told.stdout)
+    printed = " ".join(one.body.decode() for vendor in VENDORS for one in vendor.samples)
+    mails = re.findall(r"[\w.]+@[\w.]+", printed)
+    phones = re.findall(r'(?<=")\+?\d{9,}(?=")', printed)
+    assert len(mails) == 2
+    assert len(phones) >= 4
+    ends = [phone[-9:] for phone in phones]
+    assert [text for text in (*mails, *phones, *ends) if text in flat] == []
+    assert {"jo…@gmail.com", "+91…11"} <= set(re.findall(r'[^":]+…[^",]+', flat))
 
 
 @pytest.mark.parametrize(
