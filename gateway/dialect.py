@@ -20,6 +20,7 @@ from gateway.model.changes import Changes
 from gateway.model.codes import Code
 from gateway.model.event import Attributes, LeadId, LeadUpdate, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
+from gateway.model.making import maker
 from gateway.model.outcome import Outcome
 
 
@@ -193,6 +194,10 @@ class RequestedUpdate:
     """The lead's ids in other systems, where the caller gives them; `lead` alone picks its key."""
     traceparent: str | None = None
     """The update's own trace (W3C), where the body carries one; else the call's."""
+
+
+make_requested = maker(RequestedUpdate)
+"""The same at a third of the cost, of all fields in order."""
 
 
 class Parsed(NamedTuple):

@@ -19,8 +19,10 @@ from connectors.vendor import Vendor
 from gateway import __version__, lines, wiring
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
-from gateway.edge.connections import Connections, bounds
-from gateway.edge.listener import Listener
+from gateway.edge.admin.listener import AdminListener
+from gateway.edge.http.bounds import bounds
+from gateway.edge.http.connections import Connections
+from gateway.edge.http.listener import Listener
 from gateway.ledger.projector import Projector
 from gateway.ledger.retention import Retention
 from gateway.metrics import Metrics
@@ -98,8 +100,7 @@ class Server:
         within = self._settings.shutdown_within
         began = self._clock.monotonic()
         if self._door is not None:
-            self.front.door.draining = True
-            await self._door.close()
+            await self._door.close(self._settings.shutdown_within)
             await self.front.claiming.finish()
         left = max(1.0, within - (self._clock.monotonic() - began))
         if self.owner is not None:
@@ -126,9 +127,9 @@ class Server:
         self._run(self.front.claiming.run())
         server = self._settings.server
         connections = Connections(bounds(server), self._clock, self.metrics)
-        app = self.front.door.application()
-        self._door = Listener(app, server.host, server.port, server.tls, connections)
-        await self._door.open(self._settings.shutdown_within)
+        serve = self.front.door.serve
+        self._door = Listener(serve, server.host, server.port, server.tls, connections)
+        await self._door.open()
         self.port = self._door.port
 
     async def _open_admin(self) -> None:
@@ -140,7 +141,7 @@ class Server:
         self._run(health.watch())
         served = wiring.admin(parts, self.metrics, waiting, health, lambda: self.ready)
         settings = self._settings.admin
-        listener = Listener(served.application(), settings.host, settings.port, settings.tls)
+        listener = AdminListener(served.application(), settings.host, settings.port, settings.tls)
         self._stack.push_async_callback(listener.close)
         await listener.open(ADMIN_CLOSES_WITHIN)
         self.admin_port = listener.port

@@ -30,6 +30,7 @@ from gateway.edge.credentials import Credentials
 from gateway.edge.explaining import Explaining
 from gateway.edge.intake import Intake
 from gateway.edge.native import NATIVE
+from gateway.edge.paths import Paths
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import REPLIES, Waiting
@@ -133,6 +134,7 @@ def explaining(
     routes = Routes(settings.routes, settings.tenants, _route_failed)
     return Explaining(
         spoken,
+        Paths(spoken.values()),
         Credentials(settings.tenants, spoken),
         Builder(routes, links, str(REPLIES)),
         routes,
@@ -230,9 +232,8 @@ def front(
         metrics,
     )
     asking = Asking(intake, storage.store, storage.log, clock)
-    door = Door(
-        spoken.values(), intake, asking, explained, claiming, settings.server, clock, metrics
-    )
+    paths = Paths(spoken.values())
+    door = Door(paths, intake, asking, explained, claiming, settings.server, clock, metrics)
     return Front(door, waiting, claiming)
 
 

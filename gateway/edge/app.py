@@ -1,11 +1,8 @@
-"""The inbound listener: the dialects' paths on aiohttp."""
+"""The front door: the dialects' paths, each call from its head to its answer."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
-
-from aiohttp import web
 
 from gateway import lines
 from gateway.clock import Clock
@@ -19,20 +16,20 @@ from gateway.dialect import (
     QuotaState,
     Route,
 )
-from gateway.edge import bodies
 from gateway.edge.asking import Asking
-from gateway.edge.calls import query_of
+from gateway.edge.calls import find
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Registered
 from gateway.edge.explaining import Explaining, is_dry
+from gateway.edge.http import bodies
+from gateway.edge.http.request import Request
 from gateway.edge.intake import Intake
+from gateway.edge.paths import Paths
 from gateway.edge.reply import Reply
 from gateway.metrics import Metrics
 from gateway.settings.model import ServerSettings
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_NOT_FOUND = b'{"error":"no such path"}'
+_NOT_FOUND = Answer(404, b'{"error":"no such path"}')
 
 
 class Door:
@@ -40,7 +37,7 @@ class Door:
 
     def __init__(
         self,
-        dialects: Iterable[Dialect],
+        paths: Paths,
         intake: Intake,
         asking: Asking,
         explaining: Explaining,
@@ -49,56 +46,47 @@ class Door:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        """`application` makes the server's application."""
-        self._dialects = tuple(dialects)
+        """`serve` is what a listener calls."""
+        self._paths = paths
         self._intake, self._asking, self._claiming = intake, asking, claiming
         self._explaining = explaining
         self._settings, self._clock, self._metrics = settings, clock, metrics
-        self.draining = False
-        """Whether connections are asked to close after their answer."""
 
-    def application(self) -> web.Application:
-        """An application for `web.AppRunner`."""
-        app = web.Application(client_max_size=self._settings.max_body)
-        for dialect in self._dialects:
-            served: dict[str, list[str]] = {}
-            for route in dialect.routes:
-                served.setdefault(route.path, []).append(route.method)
-                _add(app, route.method, route.path, self._handler(dialect, route))
-            for path, methods in served.items():
-                _add(app, "*", path, self._wrong_method(dialect, path, tuple(methods)))
-        _add(app, "*", "/{anything:.*}", _not_found)
-        return app
-
-    def _handler(self, dialect: Dialect, route: Route) -> Handler:
-        operation, name = route.operation, dialect.name
-        seconds = self._metrics.request_seconds(name)
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            began = self._clock.monotonic()
-            call = _call(request, operation)
-            try:
-                if route.asks:
-                    reply = await self._told(dialect, call)
-                else:
-                    reply = await self._reply(dialect, call, request, began)
-            except Exception as error:  # noqa: BLE001 - a fault of ours is no page of the server's
-                reply = self._intake.busy(dialect, call)
-                _tell_fault(name, operation, error)
-            response = self._response(reply.answer)
-            if reply.claim is not None:
-                await self._deliver(request, response, reply)
+    async def serve(self, request: Request) -> None:
+        """Answer a request."""
+        began = self._clock.monotonic()
+        path, query = request.target
+        found = find(self._paths, request.method, path, query, request.headers)
+        if found is None:
+            request.answer(_NOT_FOUND)
+            return
+        dialect, call, route, methods = found
+        name = dialect.name
+        if route is None:
+            reply = self._intake.refuse(dialect, call, MethodNotAllowed(methods))
+        else:
+            reply = await self._served(dialect, route, call, request, began)
+        answer = reply.answer
+        if request.answer(answer) and reply.claim is not None:
+            self._claiming.answered(reply)
+        self._metrics.requests(name, str(answer.status)).inc()
+        if route is not None:
             took = self._clock.monotonic() - began
-            seconds.observe(took)
-            self._metrics.requests(name, str(reply.answer.status)).inc()
-            _tell(name, operation, reply, took)
-            return response
+            self._metrics.request_seconds(name).observe(took)
+            _tell(name, call.operation, reply, took)
 
-        return handle
-
-    async def _reply(
-        self, dialect: Dialect, call: Call, request: web.Request, began: float
+    async def _served(
+        self, dialect: Dialect, route: Route, call: Call, request: Request, began: float
     ) -> Reply:
+        try:
+            if route.asks:
+                return await self._told(dialect, call)
+            return await self._reply(dialect, call, request, began)
+        except Exception as error:  # noqa: BLE001 - a fault of ours is no page of the server's
+            _tell_fault(dialect.name, call.operation, error)
+            return self._intake.busy(dialect, call)
+
+    async def _reply(self, dialect: Dialect, call: Call, request: Request, began: float) -> Reply:
         admitted = self._intake.admit(dialect, call)
         if isinstance(admitted, Reply):
             return admitted
@@ -137,50 +125,6 @@ class Door:
         if not isinstance(dialect, AskedDialect):
             raise TypeError(f"{dialect.name} has a route that asks, and no answers")
         return await self._asking.reply(dialect, call, admitted[0])
-
-    def _wrong_method(self, dialect: Dialect, path: str, methods: tuple[str, ...]) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            call = _call(request, path)
-            reply = self._intake.refuse(dialect, call, MethodNotAllowed(methods))
-            self._metrics.requests(dialect.name, str(reply.answer.status)).inc()
-            return self._response(reply.answer)
-
-        return handle
-
-    async def _deliver(self, request: web.Request, response: web.Response, reply: Reply) -> None:
-        """Write the answer, and only if it reached a connected client note that it did."""
-        try:
-            await response.prepare(request)
-            await response.write_eof()
-        except ConnectionError:
-            return
-        transport = request.transport
-        if transport is not None and not transport.is_closing():
-            self._claiming.answered(reply)
-
-    def _response(self, answer: Answer) -> web.Response:
-        response = web.Response(status=answer.status, body=answer.body)
-        headers = response.headers
-        headers["Content-Type"] = answer.content_type
-        for name, value in answer.headers:
-            headers[name] = value
-        if self.draining:
-            response.force_close()
-        return response
-
-
-def _add(app: web.Application, method: str, path: str, handler: Handler) -> None:
-    app.router.add_route(method, path, handler, expect_handler=bodies.unawaited)
-
-
-def _call(request: web.Request, operation: str) -> Call:
-    query = query_of(request.rel_url.raw_query_string)
-    match = request.match_info
-    return Call(request.method, request.path, operation, match, query, request.headers)
-
-
-async def _not_found(_request: web.Request) -> web.StreamResponse:
-    return web.Response(status=404, body=_NOT_FOUND, content_type="application/json")
 
 
 def _tell_fault(dialect: str, operation: str, error: Exception) -> None:

@@ -29,6 +29,7 @@ from gateway.edge.admin.asked import Refused
 from gateway.edge.building import Builder
 from gateway.edge.calls import Found, find
 from gateway.edge.credentials import Credentials, Registered
+from gateway.edge.paths import Paths
 from gateway.edge.reply import Reply
 from gateway.metrics import Metrics
 from gateway.model.codec import structured, update_headers, update_value
@@ -61,6 +62,8 @@ class Explaining:
     """What telling of a call needs."""
 
     dialects: Mapping[str, Dialect]
+    paths: Paths
+    """Those of the dialects."""
     credentials: Credentials
     builder: Builder
     routes: Routes
@@ -97,11 +100,11 @@ class Explaining:
     async def explain(self, wish: told.ExplainWish) -> told.Explained:
         """What an operator is told of a call that is written down. Raises Refused,
         DatabaseUnavailable."""
-        method = wish.method.upper()
-        found = find(self.dialects.values(), method, wish.path, wish.headers)
+        path, _, query = wish.path.partition("?")
+        headers = {name.lower(): value for name, value in wish.headers.items()}
+        found = find(self.paths, wish.method.upper(), path, query, headers)
         if found is None:
             served = sorted({r.path for each in self.dialects.values() for r in each.routes})
-            path = wish.path.partition("?")[0]
             raise Refused(400, f"nothing is served at {path}; there are {', '.join(served)}")
         if found.route is not None and found.route.asks:
             raise Refused(400, f"{found.call.operation} only asks: it would change nothing")

@@ -56,6 +56,7 @@ LONGEST_KEY = 255
 _UNWRITABLE = re.compile("[\\x00\\ud800-\\udfff]")
 _NO_ID = Invalid((Fault(Code.VALIDATION_FAILED, "id", None, "this is not an id"),))
 _QUOTED = '" \t'
+_NO_OUTCOMES: Mapping[str, Settled] = {}
 EVENT_ID, OUTCOME = "X-Leadwire-Event-Id", "X-Leadwire-Outcome"
 
 
@@ -167,18 +168,20 @@ class Intake:
         claim: Claim | None,
     ) -> Reply:
         ids = tuple(event.id for event in events)
-        outcomes: Mapping[str, Settled] = {}
-        if verdicts is not None:
+        dialect, outcomes = visit.dialect, _NO_OUTCOMES
+        results: list[UpdateResult]
+        if verdicts is None:
+            results = [Accepted(i) for i in ids]
+        else:
             within = visit.within or 0.0
             waited = await verdicts.within(within - (self.clock.monotonic() - visit.began))
             if waited is None:
-                return self._busy(visit.dialect, visit.call, visit.quota, ids)
+                return self._busy(dialect, visit.call, visit.quota, ids)
             outcomes = waited
-        dialect = visit.dialect
-        results: list[UpdateResult] = [
-            self.views.translated(dialect, outcomes[i]) if i in outcomes else Accepted(i)
-            for i in ids
-        ]
+            results = [
+                self.views.translated(dialect, outcomes[i]) if i in outcomes else Accepted(i)
+                for i in ids
+            ]
         leads = await self.views.of(dialect, events) if dialect.wants_lead else ()
         answer = dialect.answer(
             Answering(

@@ -3,12 +3,14 @@ moment ago."""
 
 from __future__ import annotations
 
-from gateway.model.event import LeadId, lead_key
+from gateway.model.event import LeadId, Scope, lead_key
 from gateway.store import leads
 from gateway.store.port import Store
 
 MOST = 200_000
 """Entries kept of each kind."""
+_Place = tuple[str, str, str, Scope]
+"""A tenant and what makes up a `LeadId`, which as a dataclass takes long to hash."""
 
 
 class Links:
@@ -18,7 +20,7 @@ class Links:
         """`refresh` must be called once before use, and then each second."""
         self._store = store
         self._version = 0
-        self._keys: dict[tuple[str, LeadId], str] = {}
+        self._keys: dict[_Place, str] = {}
         self._ids: dict[tuple[str, str], tuple[LeadId, ...]] = {}
 
     @property
@@ -36,7 +38,7 @@ class Links:
 
     def cached_key(self, tenant: str, lead: LeadId) -> str | None:
         """The key of a lead, if no look-up is needed."""
-        key = self._keys.get((tenant, lead))
+        key = self._keys.get((tenant, lead.system, lead.id, lead.scope))
         if key is None and self._version == 0:
             key = self._remember(tenant, lead, lead_key(tenant, lead))
         return key
@@ -67,5 +69,5 @@ class Links:
     def _remember(self, tenant: str, lead: LeadId, key: str) -> str:
         if len(self._keys) >= MOST:
             self._keys.clear()
-        self._keys[tenant, lead] = key
+        self._keys[tenant, lead.system, lead.id, lead.scope] = key
         return key

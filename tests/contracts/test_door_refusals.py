@@ -16,10 +16,10 @@ from connectors.vendor import SampleCall
 from gateway.clock import SystemClock
 from gateway.dialect import Malformed, MethodNotAllowed, Parsed, Refusal, TooLarge, Unauthenticated
 from gateway.edge.app import Door
-from gateway.edge.listener import Listener
+from gateway.edge.paths import Paths
 from tests.contracts.spoken import SPOKEN, Spoken
 from tests.contracts.vendors import secrets_of
-from tests.gateway.edge.front import NOWHERE, Front, front
+from tests.gateway.edge.front import NOWHERE, Front, front, listening
 from tests.gateway.edge.lines import written_lines
 from tests.journeys.running import document
 
@@ -118,7 +118,7 @@ def door(tmp_path: Path, spoken: Spoken) -> Front:
     intake = replace(made.intake, credentials=spoken.credentials)
     old = made.door
     made.door = Door(
-        [spoken.dialect],
+        Paths([spoken.dialect]),
         intake,
         old._asking,
         old._explaining,
@@ -133,10 +133,8 @@ def door(tmp_path: Path, spoken: Spoken) -> Front:
 @pytest.fixture
 async def port(door: Front) -> AsyncIterator[int]:
     """Where it listens."""
-    listener = Listener(door.door.application(), "127.0.0.1", 0, None)
-    await listener.open(1.0)
-    yield listener.port
-    await listener.close()
+    async with listening(door) as listener:
+        yield listener.port
 
 
 def request_of(sample: SampleCall, length: int | None = None) -> bytes:

@@ -121,7 +121,8 @@ def calls(draw: st.DrawFn, spoken: Spoken) -> tuple[Call, bytes]:
     told, body = spoken.call(number), spoken.samples[number].body
     route: Route = draw(st.sampled_from(spoken.dialect.routes))
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
-    values_ = texts.filter(bool)
+    # The listener decodes a path: half a surrogate in it is none any more.
+    values_ = texts.filter(bool).map(lambda text: text.encode(errors="replace").decode())
     parameters = dict.fromkeys(names, "1") | dict(told.parameters)
     if draw(st.booleans()) and names:
         parameters[names[0]] = draw(values_)

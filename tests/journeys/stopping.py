@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.cli import main
-from gateway.edge.app import Door
+from gateway.edge.http.request import Request
 from gateway.journal.embedded import EmbeddedJournal
 from gateway.transport.aiohttp_client import AiohttpClient
 
@@ -25,28 +25,32 @@ PLACES: dict[str, tuple[type, str]] = {
     "append": (EmbeddedJournal, "accept"),
     "send": (AiohttpClient, "send"),
     "settle": (EmbeddedJournal, "settle"),
-    "answer": (Door, "_deliver"),
+    "answer": (Request, "answer"),
 }
 
-Method = Callable[..., Awaitable[Any]]
+Method = Callable[..., Any]
 
 
 def wrapped(method: Method, when: str, at: int) -> Method:
-    """The method, ending the process before or after its `at`-th call."""
+    """The method, ending the process before its `at`-th call, or after what it then awaits."""
     calls = 0
 
-    async def counted(*arguments: Any, **named: Any) -> Any:
+    def counted(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
-        last = calls == at
-        if last and when == "before":
+        if calls != at:
+            return method(*arguments, **named)
+        if when == "before":
             os._exit(137)
-        result = await method(*arguments, **named)
-        if last:
-            os._exit(137)
-        return result
+        return ended(method(*arguments, **named))
 
     return counted
+
+
+async def ended(work: Awaitable[Any]) -> None:
+    """Do it, and end the process."""
+    await work
+    os._exit(137)
 
 
 def stop_at(step: str, at: int) -> None:

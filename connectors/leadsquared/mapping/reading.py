@@ -20,7 +20,7 @@ from connectors.leadsquared.mapping.tables import (
 )
 from connectors.leadsquared.wire.attributes import Attribute
 from connectors.leadsquared.wire.bulk import PROSPECT_ID, BulkLead
-from gateway.dialect import Caller, RequestedUpdate
+from gateway.dialect import Caller, RequestedUpdate, make_requested
 from gateway.model.changes import CLEAR, Change, Set
 from gateway.model.event import LeadId, TriggerWishes
 from gateway.model.json import JsonObject, JsonValue
@@ -116,7 +116,8 @@ def requested(
             changes[ours] = change
             names[ours] = each.name
     wishes = _WISHED if wished else _NOT_WISHED
-    return RequestedUpdate(lead, changes, make_attributes("merge", others), wishes, names, scope)
+    patch = make_attributes("merge", others)
+    return make_requested(lead, changes, patch, wishes, names, scope, (), None)
 
 
 _WISHED, _NOT_WISHED = (TriggerWishes(post_updated_lead=wished) for wished in (True, False))
@@ -138,6 +139,8 @@ def _change(ours: str, value: JsonValue, how: Reading, region: str) -> Change | 
         word = how.stages.get(str(value).strip().lower())
         return None if word is None else Set(word, raw=value)
     if ours.startswith("phones."):
+        if isinstance(value, str):
+            return make_set(value, e164(value, region), None)
         change = _text(value)
         return make_set(change.value, e164(str(change.value), region), change.raw)
     return _READERS.get(ours, _text)(value)

@@ -7,6 +7,7 @@ may be a set of fields (`Fields`, with `Value` empty; page "Create or Update a L
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -142,6 +143,12 @@ _FIELD_OF: Mapping[str, str] = {name.lower(): ours for name, ours in PARAMETERS}
 def read_parameters(query: Iterable[tuple[str, str]]) -> Parameters:
     """Read the query. Names may be in any case (the vendor's own pages differ); the first of two
     equal names counts."""
+    return _read_parameters(tuple(query))
+
+
+@lru_cache(maxsize=4)
+def _read_parameters(query: tuple[tuple[str, str], ...]) -> Parameters:
+    """A call's query is read for its keys, and again for its lead."""
     found: dict[str, str] = {}
     for name, value in query:
         ours = _FIELD_OF.get(name) or _FIELD_OF.get(name.strip().lower())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,11 @@ from gateway.edge.asking import Asking
 from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials, Registered
+from gateway.edge.http.bounds import Bounds
+from gateway.edge.http.connections import Connections
+from gateway.edge.http.listener import Listener
 from gateway.edge.intake import Intake
+from gateway.edge.paths import Paths
 from gateway.edge.patience import Patience
 from gateway.edge.reply import Reply
 from gateway.edge.views import Views
@@ -128,9 +134,31 @@ def front(folder: Path, told: Document | None = None, clock: Clock | None = None
     storage = cast(Storage, SimpleNamespace(store=store))
     explaining = wiring.explaining(settings, VENDORS, storage, clock, metrics, Links(store), board)
     door = Door(
-        spoken.values(), intake, asking, explaining, claiming, settings.server, clock, metrics
+        Paths(spoken.values()),
+        intake,
+        asking,
+        explaining,
+        claiming,
+        settings.server,
+        clock,
+        metrics,
     )
     return Front(intake, journal, waiting, board, claiming, door)
+
+
+@asynccontextmanager
+async def listening(
+    front: Front, connections: Connections | None = None
+) -> AsyncIterator[Listener]:
+    """A listener before the door, on a free port; its connections have the usual bounds."""
+    if connections is None:
+        connections = Connections(Bounds(), SystemClock(), Metrics())
+    listener = Listener(front.door.serve, "127.0.0.1", 0, None, connections)
+    await listener.open()
+    try:
+        yield listener
+    finally:
+        await listener.close(1.0)
 
 
 def _ignored(route: str, reason: str) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.edge.listener import Listener
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind, Outcome
-from tests.gateway.edge.front import BODY, NOWHERE, Front, front
+from tests.gateway.edge.front import BODY, NOWHERE, Front, front, listening
 from tests.gateway.edge.lines import written_lines
 from tests.journeys.running import BUSY, NOOJEE_KEY, NOOJEE_PATH, OK, Caller, document, eventually
 
@@ -32,10 +31,8 @@ def door(tmp_path: Path) -> Front:
 @pytest.fixture
 async def address(door: Front) -> AsyncIterator[str]:
     """Where it listens."""
-    listener = Listener(door.door.application(), "127.0.0.1", 0, None)
-    await listener.open(1.0)
-    yield f"http://127.0.0.1:{listener.port}"
-    await listener.close()
+    async with listening(door) as listener:
+        yield f"http://127.0.0.1:{listener.port}"
 
 
 @pytest.fixture
@@ -124,35 +121,25 @@ async def test_a_client_that_is_gone_was_not_answered(door: Front, address: str)
     assert door.claiming._done == []
 
 
-async def test_a_draining_door_closes_connections(door: Front, caller: Caller) -> None:
-    """After the answer, so that the client's next call goes elsewhere."""
-    assert "Connection" not in (await caller.call("POST", TARGET, BODY)).headers
-    door.door.draining = True
-    told = await caller.call("POST", TARGET, BODY)
-    assert (told.body, told.headers["Connection"]) == (OK, "close")
-
-
 async def test_calls_at_once(tmp_path: Path) -> None:
     """As many as the credential may; the others queue, and go on when one is answered."""
     told = document(tmp_path, NOWHERE)
     told["tenants"]["default"]["credentials"][0]["quota"] = {"concurrent": 2}
     door = front(tmp_path, told)
     door.journal.outcome = None
-    listener = Listener(door.door.application(), "127.0.0.1", 0, None)
-    await listener.open(1.0)
-    try:
-        async with Caller(f"http://127.0.0.1:{listener.port}") as caller:
-            bodies = [BODY + b" " * number for number in range(5)]
-            calls = [asyncio.create_task(caller.call("POST", TARGET, body)) for body in bodies]
-            await eventually(lambda: len(door.journal.entries) == 2)
-            await asyncio.sleep(0.1)
-            assert len(door.journal.entries) == 2
-            door.journal.outcome = Kind.APPLIED
-            for place in list(door.waiting._futures):
-                door.waiting._resolve(applied(*place))
-            answers = [await call for call in calls]
-    finally:
-        await listener.close()
+    async with (
+        listening(door) as listener,
+        Caller(f"http://127.0.0.1:{listener.port}") as caller,
+    ):
+        bodies = [BODY + b" " * number for number in range(5)]
+        calls = [asyncio.create_task(caller.call("POST", TARGET, body)) for body in bodies]
+        await eventually(lambda: len(door.journal.entries) == 2)
+        await asyncio.sleep(0.1)
+        assert len(door.journal.entries) == 2
+        door.journal.outcome = Kind.APPLIED
+        for place in list(door.waiting._futures):
+            door.waiting._resolve(applied(*place))
+        answers = [await call for call in calls]
     assert [(told.status, told.body) for told in answers] == [(200, OK)] * 5
     assert len(door.journal.entries) == 5
 
@@ -167,13 +154,11 @@ async def test_a_body_that_trickles_in_is_not_waited_for(
 ) -> None:
     """Long before its time is over, it is refused for its pace; one that is quick enough may
     come in many pieces."""
-    monkeypatch.setattr("gateway.edge.bodies.SLOW_START", 0.3)
+    monkeypatch.setattr("gateway.edge.http.bodies.SLOW_START", 0.3)
     told = document(tmp_path, NOWHERE)
     told["server"] |= {"body_within": "30s", "body_pace": 100}
     door = front(tmp_path, told)
-    listener = Listener(door.door.application(), "127.0.0.1", 0, None)
-    await listener.open(1.0)
-    try:
+    async with listening(door) as listener:
         for piece, expected in ((1, b"HTTP/1.1 400 "), (20, b"HTTP/1.1 200 ")):
             reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
             body = BODY[:-1] + b',"Name":"' + b"x" * 60 + b'"}'
@@ -187,5 +172,3 @@ async def test_a_body_that_trickles_in_is_not_waited_for(
             async with asyncio.timeout(5):
                 assert (await reader.readline()).startswith(expected)
             writer.close()
-    finally:
-        await listener.close()

@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import zlib
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
 from gateway.dialect import Malformed, TooLarge
+from gateway.edge.http.request import Request
 from gateway.settings.model import ServerSettings
 
 SLOW_START = 5.0
 """Seconds that a body has before its pace counts."""
 MOST_VALUES = 50_000
 """Commas in a body."""
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 """zlib's names of the three wrappings. What HTTP calls deflate is the second, and some clients
 send the third."""
 
 
-async def read(request: web.Request, settings: ServerSettings) -> bytes | TooLarge | Malformed:
+async def read(request: Request, settings: ServerSettings) -> bytes | TooLarge | Malformed:
     """A call's body, unpacked."""
     limit = settings.max_body
-    length = request.content_length
+    length = request.length
     if length is not None and length > limit:
         return TooLarge(limit)
     try:
@@ -35,7 +35,7 @@ async def read(request: web.Request, settings: ServerSettings) -> bytes | TooLar
         return Malformed("the body did not come in time")
     except ConnectionError:
         return Malformed("the caller is gone")
-    except (web.HTTPException, web.RequestPayloadError, ValueError) as error:
+    except web.RequestPayloadError as error:
         return Malformed(f"the body can't be read ({type(error).__name__})")
     if isinstance(body, TooLarge) or len(body) > limit:
         return TooLarge(limit)
@@ -51,17 +51,9 @@ async def read(request: web.Request, settings: ServerSettings) -> bytes | TooLar
     return body
 
 
-async def unawaited(_request: web.Request) -> None:
-    """Stands for aiohttp's answer to `Expect`, which asks for the body before anybody has looked
-    at the key."""
-
-
-async def _arriving(request: web.Request, settings: ServerSettings) -> bytes | TooLarge:
+async def _arriving(request: Request, settings: ServerSettings) -> bytes | TooLarge:
     """A body that is not all there. Raises TimeoutError where it is too slow."""
-    if request.version == HttpVersion11 and "100-continue" in request.headers.get("Expect", ""):
-        await request.writer.write(_CONTINUE)
-        # What was written is not the answer, which has not begun.
-        request.writer.output_size = 0
+    request.go_on()
     limit, within = settings.max_body, settings.body_within
     start = min(SLOW_START, within)
     body = bytearray()

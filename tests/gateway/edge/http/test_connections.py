@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from gateway.clock import SystemClock
-from gateway.edge.connections import Bounds, Connections
-from gateway.edge.listener import Listener
+from gateway.dialect import Answer
+from gateway.edge.http.bounds import Bounds
+from gateway.edge.http.connection import Serve
+from gateway.edge.http.connections import Connections
+from gateway.edge.http.listener import Listener
+from gateway.edge.http.request import Request
 from gateway.metrics import Metrics
 from tests.gateway.edge.front import BODY, NOWHERE, Front, front
 from tests.gateway.edge.lines import written_lines
@@ -50,14 +53,14 @@ class Port:
         self.now = SystemClock().monotonic()
         self._writers: list[asyncio.StreamWriter] = []
 
-    async def open(self, app: web.Application) -> None:
-        self.listener = Listener(app, "127.0.0.1", 0, None, self.connections)
-        await self.listener.open(1.0)
+    async def open(self, serve: Serve) -> None:
+        self.listener = Listener(serve, "127.0.0.1", 0, None, self.connections)
+        await self.listener.open()
 
     async def close(self) -> None:
         for writer in self._writers:
             writer.close()
-        await self.listener.close()
+        await self.listener.close(1.0)
 
     async def connect(
         self, sent: bytes = b"", limit: int = 65536
@@ -99,7 +102,7 @@ async def answered(reader: asyncio.StreamReader) -> None:
 async def port(door: Front) -> AsyncIterator[Port]:
     """Before the door."""
     port = Port()
-    await port.open(door.door.application())
+    await port.open(door.door.serve)
     yield port
     await port.close()
 
@@ -168,13 +171,11 @@ async def test_a_call_that_does_not_end(port: Port, door: Front) -> None:
 async def test_an_answer_that_nobody_reads() -> None:
     """Is not kept for ever."""
 
-    async def much(_: web.Request) -> web.Response:
-        return web.Response(body=bytes(16 << 20))
+    async def much(request: Request) -> None:
+        request.answer(Answer(200, bytes(16 << 20)))
 
-    app = web.Application()
-    app.router.add_get("/", much)
     port = Port()
-    await port.open(app)
+    await port.open(much)
     try:
         reader, _ = await port.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", limit=1024)
         port.later(1.0)
@@ -241,6 +242,7 @@ UNREADABLE = {
     "long key": b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: " + SECRET * 7000 + b"\r\n\r\n",
     "no host": b"POST /?apiKey=" + SECRET + b" HTTP/1.1\r\n\r\n",
     "no UTF-8": b"POST /\xff?apiKey=" + SECRET + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no UTF-8 in a query": b"POST /a?b=\xff&apiKey=" + SECRET + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "two lengths": HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
     "length below nothing": HEAD + b"Content-Length: -5\r\n\r\n",
     "endless length": HEAD + b"Content-Length: " + b"9" * 40 + b"\r\n\r\n",
@@ -273,13 +275,11 @@ async def test_a_fault_that_no_handler_caught_says_nothing(
 ) -> None:
     """But its kind, in a line."""
 
-    async def failing(_: web.Request) -> web.Response:
+    async def failing(_: Request) -> None:
         raise RuntimeError(SECRET.decode())
 
-    app = web.Application()
-    app.router.add_get("/", failing)
     port = Port()
-    await port.open(app)
+    await port.open(failing)
     try:
         with written_lines() as lines:
             reader, _ = await port.connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

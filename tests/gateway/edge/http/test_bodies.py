@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialect import Malformed, TooLarge
-from gateway.edge.bodies import unpacked
+from gateway.edge.http.bodies import unpacked
 
 LIMIT = 4096
 UNKNOWN = Malformed("the body's Content-Encoding is not one that is read")
