@@ -19,6 +19,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -51,6 +52,10 @@ GROUP: Final = 64
 """Operations that may share a transaction."""
 PATIENCE: Final = 4
 """Groups of FIRST that may pass something LATER that waits."""
+STRIDE, LONGEST = 4, 64
+"""Rows of one statement: fewer than the first, or a multiple of it up to the second."""
+PREPARED: Final = 384
+"""Statements kept ready."""
 PARAMETERS: Final = 8192
 """Most parameters of one statement; SQLite itself allows 32,766."""
 CHECKED_BYTES: Final = 128 << 20
@@ -69,13 +74,20 @@ _PRAGMAS = (
 
 
 def _chunks(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
-    """Split into runs whose lengths are powers of two, so that few statements are prepared."""
+    """Split into runs shorter than `STRIDE`, or of a multiple of it: few statements are made (two
+    for most numbers of rows), and few prepared."""
     start, left = 0, len(rows)
     while left:
-        size = min(1 << (left.bit_length() - 1), most)
+        size = min(left if left < STRIDE else left - left % STRIDE, LONGEST, most)
         yield rows[start : start + size]
         start += size
         left -= size
+
+
+@lru_cache(maxsize=PREPARED)
+def _insert(head: str, width: int, rows: int, tail: str) -> str:
+    group = "(" + ",".join("?" * width) + ")"
+    return f"{head} VALUES {','.join([group] * rows)} {tail}"
 
 
 class SqliteConnection:
@@ -115,7 +127,12 @@ class SqliteConnection:
                 raise DatabaseUnavailable(f"{self.path} is empty: put back what was in it")
             if first and size_of(self.path):
                 self._look_through()
-            db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(
+                self.path,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=PREPARED,
+            )
             try:
                 _prepare(db)
             except BaseException:
@@ -154,11 +171,9 @@ class SqliteConnection:
         if not statement.rows:
             return
         width = len(statement.rows[0])
-        group = "(" + ",".join("?" * width) + ")"
         for rows in _chunks(statement.rows, max(1, PARAMETERS // width)):
-            values = ",".join([group] * len(rows))
             flat = [value for row in rows for value in row]
-            self._db.execute(f"{statement.head} VALUES {values} {statement.tail}", flat)
+            self._db.execute(_insert(statement.head, width, len(rows), statement.tail), flat)
 
     def _drive(self, operation: Operation[T]) -> T:
         rows: Rows = []

@@ -17,11 +17,9 @@ def query_of(raw: str) -> tuple[tuple[str, str], ...]:
     if not raw:
         return ()
     pairs = [pair.partition("=") for pair in raw.split("&") if pair]
-    return tuple([(_decoded(name), _decoded(value)) for name, _, value in pairs])
-
-
-def _decoded(text: str) -> str:
-    return unquote_plus(text) if "%" in text or "+" in text else text
+    if "%" in raw or "+" in raw:
+        return tuple([(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs])
+    return tuple([(name, value) for name, _, value in pairs])
 
 
 class Found(NamedTuple):

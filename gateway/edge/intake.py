@@ -167,7 +167,7 @@ class Intake:
         verdicts: Verdicts | None,
         claim: Claim | None,
     ) -> Reply:
-        ids = tuple(event.id for event in events)
+        ids = tuple([event.id for event in events])
         dialect, outcomes = visit.dialect, _NO_OUTCOMES
         results: list[UpdateResult]
         if verdicts is None:

@@ -40,16 +40,25 @@ CHUNK = 256
 SCAN = 4000
 """Records of one partition looked through for a time at once: about as long."""
 
+BLOCK = 16
+"""Offsets that the index keeps together; the schema and the statements know it as `>> 4`."""
+MARK = 256
+"""Offsets from one note of where a partition ends to the next; its end is looked for from there."""
+
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS log_topics (
         topic TEXT PRIMARY KEY, partitions INTEGER NOT NULL) STRICT""",
     """CREATE TABLE IF NOT EXISTS log_parts (
         topic TEXT NOT NULL, part INTEGER NOT NULL, start INTEGER NOT NULL,
+        mark INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (topic, part)) STRICT""",
     """CREATE TABLE IF NOT EXISTS log_records (
         topic TEXT NOT NULL, part INTEGER NOT NULL, pos INTEGER NOT NULL, key TEXT NOT NULL,
-        headers TEXT NOT NULL, value TEXT NOT NULL, time REAL NOT NULL,
-        PRIMARY KEY (topic, part, pos)) STRICT""",
+        headers TEXT NOT NULL, value TEXT NOT NULL, time REAL NOT NULL) STRICT""",
+    # By blocks first: what one flush appends to many partitions then stands in few pages of the
+    # index, and it is pages that a flush writes.
+    """CREATE UNIQUE INDEX IF NOT EXISTS log_places
+        ON log_records (topic, pos >> 4, part, pos)""",
 )
 
 _INSERT = "INSERT INTO log_records (topic, part, pos, key, headers, value, time)"
@@ -59,14 +68,26 @@ _INSERT = "INSERT INTO log_records (topic, part, pos, key, headers, value, time)
 _READ = """SELECT group_concat(pos || char(31) || key || char(31) || headers || char(31)
     || value || char(31) || printf('%!.17g', time), char(30)) FROM (
     SELECT pos, key, headers, value, time FROM log_records
-    WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
+    WHERE topic = ? AND part = ? AND pos >> 4 IN (SELECT value FROM json_each(?))
+    AND pos >= ? AND pos < ? ORDER BY pos)"""
 
-_SCAN = """SELECT MIN(CASE WHEN time >= ? THEN pos END), MAX(pos) FROM (
-    SELECT pos, time FROM log_records
-    WHERE topic = ? AND part = ? AND pos >= ? ORDER BY pos LIMIT ?)"""
+_SCAN = """SELECT MIN(CASE WHEN time >= ? THEN pos END), MAX(pos) FROM log_records
+    WHERE topic = ? AND part = ? AND pos >> 4 IN (SELECT value FROM json_each(?))
+    AND pos >= ? AND pos < ?"""
 
-_ENDS = """SELECT topic, part, start, (SELECT MAX(pos) + 1 FROM log_records AS r
-    WHERE r.topic = p.topic AND r.part = p.part) FROM log_parts AS p"""
+_TIMES = """SELECT pos, time FROM log_records
+    WHERE topic = ? AND part = ? AND pos >> 4 IN (SELECT value FROM json_each(?))
+    AND pos >= ? AND pos < ? ORDER BY pos"""
+
+_DELETE = """DELETE FROM log_records
+    WHERE topic = ? AND part = ? AND pos >> 4 IN (SELECT value FROM json_each(?))
+    AND pos >= ? AND pos < ?"""
+
+_ENDS = f"""WITH RECURSIVE step(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM step
+        WHERE n < {MARK // BLOCK})
+    SELECT topic, part, start, (SELECT MAX(pos) + 1 FROM log_records AS r
+        WHERE r.topic = p.topic AND r.part = p.part
+        AND r.pos >> 4 IN (SELECT (p.mark >> 4) + n FROM step)) FROM log_parts AS p"""
 
 
 class SqliteLog:
@@ -121,17 +142,21 @@ class SqliteLog:
         if counted is None:
             counted = self._counted = yield from self._count()
             self._found = dict(counted)
-        offsets, rows = [], []
+        offsets, rows, marks = [], [], []
         for record in records:
             place = (record.topic, record.partition)
             offset = counted[place]
             counted[place] = offset + 1
             offsets.append(offset)
+            if offset and not offset % MARK:
+                marks.append((offset, *place))
             headers, value = orjson.dumps(record.headers).decode(), record.value.decode()
             rows.append(
                 (record.topic, record.partition, offset, record.key, headers, value, record.time)
             )
         yield InsertMany(_INSERT, rows)
+        for mark in marks:
+            yield Query("UPDATE log_parts SET mark = ? WHERE topic = ? AND part = ?", mark)
         return offsets
 
     def appended(self, records: Sequence[NewRecord], offsets: Sequence[int]) -> None:
@@ -196,7 +221,7 @@ class SqliteLog:
 
     async def _read_file(self, topic: Topic, part: int, offset: int, limit: int) -> list[Record]:
         def operation() -> Operation[str | None]:
-            rows = yield Query(_READ, (topic, part, offset, limit))
+            rows = yield Query(_READ, _run(topic, part, offset, offset + limit))
             text: str | None = rows[0][0]
             return text
 
@@ -238,7 +263,7 @@ class SqliteLog:
         these records."""
 
         def operation() -> Operation[Rows]:
-            return (yield Query(_SCAN, (time, topic, part, start, SCAN)))
+            return (yield Query(_SCAN, (time, *_run(topic, part, start, start + SCAN))))
 
         try:
             first, last = (await self._database.run(operation))[0]
@@ -251,11 +276,11 @@ class SqliteLog:
         older than `older` (unix seconds), for retention; how many were deleted."""
 
         def operation() -> Operation[tuple[int, int]]:
-            rows = yield Query(
-                "SELECT pos, time FROM log_records WHERE topic = ? AND part = ? AND pos < ?"
-                " ORDER BY pos LIMIT ?",
-                (topic, part, before, SCAN),
+            found = yield Query(
+                "SELECT start FROM log_parts WHERE topic = ? AND part = ?", (topic, part)
             )
+            first: int = found[0][0]
+            rows = yield Query(_TIMES, _run(topic, part, first, min(before, first + SCAN)))
             # What comes before an old record is as old, whatever a clock said that was ahead.
             last = max((place for place, row in enumerate(rows) if row[1] < older), default=-1)
             old = [pos for pos, _ in rows[: min(last + 1, most)]]
@@ -265,10 +290,7 @@ class SqliteLog:
             yield Query(
                 "UPDATE log_parts SET start = ? WHERE topic = ? AND part = ?", (start, topic, part)
             )
-            yield Query(
-                "DELETE FROM log_records WHERE topic = ? AND part = ? AND pos < ?",
-                (topic, part, start),
-            )
+            yield Query(_DELETE, _run(topic, part, first, start))
             return len(old), start
 
         deleted, start = await self._database.run(operation)
@@ -310,6 +332,12 @@ class SqliteLog:
         for topic, part, start, end in (yield Query(_ENDS)):
             extents[Topic(topic)][part] = Extent(start, max(start, end or 0))
         return extents
+
+
+def _run(topic: Topic, part: int, start: int, end: int) -> tuple[str, int, str, int, int]:
+    """What a statement about these offsets of a partition is told: the blocks too."""
+    blocks = orjson.dumps(list(range(start // BLOCK, (end - 1) // BLOCK + 1))).decode()
+    return topic, part, blocks, start, end
 
 
 def _headers(text: str) -> Headers:
