@@ -122,6 +122,9 @@ class Connection(BaseProtocol):
         self._keeper.closed(self)
         super().connection_lost(exc)
         self._break_off(ConnectionResetError("the caller is gone"))
+        # Each of them knows this connection: a circle would wait for the collector.
+        self._content, self._parser, self._deaf = EMPTY_PAYLOAD, None, True
+        self._requests.clear()
         self._wake()
 
     def data_received(self, data: bytes) -> None:
@@ -206,9 +209,8 @@ class Connection(BaseProtocol):
     async def _next(self) -> bool:
         """Serve the next request; whether there may be another."""
         message, content = self._requests.popleft()
-        parser = self._parser
-        assert parser is not None  # noqa: S101 - it is made with the connection
-        parser.message_consumed()
+        if self._parser is not None:
+            self._parser.message_consumed()
         if self._buffer_paused and len(self._requests) <= AHEAD // 2:
             self._refill()
         if message is None:
@@ -228,6 +230,10 @@ class Connection(BaseProtocol):
                 request.answer(_FAULT)
         finally:
             self._request = None
+            broken = content.exception()
+            if broken is not None:
+                # The body holds it, and its traceback the body.
+                broken.__traceback__ = None
         return await self._settled(request)
 
     async def _settled(self, request: Request) -> bool:

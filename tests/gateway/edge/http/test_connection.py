@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from gateway.clock import SystemClock
 from gateway.dialect import Answer
 from gateway.edge.http.bounds import Bounds
-from gateway.edge.http.connection import AHEAD
+from gateway.edge.http.connection import AHEAD, Connection
 from gateway.edge.http.connections import Connections
 from gateway.edge.http.listener import Listener
 from gateway.edge.http.request import REST, Request
@@ -308,3 +310,42 @@ async def test_a_header_cannot_be_ended_by_its_value() -> None:
     assert answer == told(
         b'{"error":"the request could not be handled"}', CLOSE, b"500 Internal Server Error"
     )
+
+
+GARBAGE = {
+    "a call": LAST,
+    "nothing": b"",
+    "half a head": GET[:-4],
+    "half a body": b"POST /a HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\nhi",
+    "no request": b"\x00\r\n\r\n",
+    "a broken body": b"POST /a HTTP/1.1\r\n"
+    + HOST
+    + b"Transfer-Encoding: chunked\r\n\r\n1\r\nh\r\nnonsense\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", GARBAGE.values(), ids=GARBAGE.keys())
+async def test_what_a_connection_held_is_let_go_of_at_its_end(sent: bytes) -> None:
+    """Without the help of the collector, which seldom comes."""
+    async with serving(_reading_or_refusing) as (listener, connections):
+        gc.collect()
+        gc.disable()
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            writer.write(sent)
+            await asyncio.sleep(0.05)
+            writer.close()
+            await eventually(lambda: not connections._tasks)
+            await asyncio.sleep(0.05)
+            kept = (Connection, StreamReader)
+            left = [each for each in gc.get_objects() if isinstance(each, kept)]
+        finally:
+            gc.enable()
+    assert [each for each in left if each is not EMPTY_PAYLOAD] == []
+
+
+async def _reading_or_refusing(request: Request) -> None:
+    try:
+        await echoing(request)
+    except (web.RequestPayloadError, ConnectionError):
+        request.answer(Answer(400, b"{}"))
