@@ -164,7 +164,7 @@ class Connection(BaseProtocol):
             self._cut(phase[0])
 
     def end(self) -> None:
-        """Let what is being served be the last."""
+        """Let what has come be the last: it is answered, and the connection ends."""
         self._final = True
         self._wake()
 
@@ -195,10 +195,10 @@ class Connection(BaseProtocol):
 
     async def _run(self) -> None:
         going = True
-        while going and not self._final and self.transport is not None:
+        while going and self.transport is not None:
             if self._requests:
                 going = await self._next()
-            elif self._deaf:
+            elif self._deaf or self._final:
                 going = False
             else:
                 self._waiter = self._loop.create_future()
@@ -225,15 +225,15 @@ class Connection(BaseProtocol):
         except Exception as error:  # noqa: BLE001 - a fault of ours must not silence a connection
             # The error's own words stay out: they may hold what the caller said.
             lines.error("connection.failed", error=type(error).__name__)
-            if not request.answered:
-                self._final = True
-                request.answer(_FAULT)
         finally:
             self._request = None
             broken = content.exception()
             if broken is not None:
                 # The body holds it, and its traceback the body.
                 broken.__traceback__ = None
+        if not request.answered:
+            self._final = True
+            request.answer(_FAULT)
         return await self._settled(request)
 
     async def _settled(self, request: Request) -> bool:
