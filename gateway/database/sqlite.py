@@ -18,8 +18,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -34,13 +33,12 @@ from gateway.database.files import (
     size_of,
     wal_of,
 )
+from gateway.database.inserting import PREPARED, inserts
 from gateway.database.port import (
     CommitUnknown,
     DatabaseUnavailable,
-    InsertMany,
     Operation,
     Query,
-    Row,
     Rows,
     Statement,
     T,
@@ -52,12 +50,6 @@ GROUP: Final = 64
 """Operations that may share a transaction."""
 PATIENCE: Final = 4
 """Groups of FIRST that may pass something LATER that waits."""
-STRIDE, LONGEST = 4, 64
-"""Rows of one statement: fewer than the first, or a multiple of it up to the second."""
-PREPARED: Final = 384
-"""Statements kept ready."""
-PARAMETERS: Final = 8192
-"""Most parameters of one statement; SQLite itself allows 32,766."""
 CHECKED_BYTES: Final = 128 << 20
 """Largest file that is looked through for damage at the start: about a third of a second."""
 
@@ -71,23 +63,6 @@ _PRAGMAS = (
     "PRAGMA cache_size=-16384",
     f"PRAGMA journal_size_limit={WAL_KEPT}",
 )
-
-
-def _chunks(rows: Sequence[Row], most: int) -> Iterator[Sequence[Row]]:
-    """Split into runs shorter than `STRIDE`, or of a multiple of it: few statements are made (two
-    for most numbers of rows), and few prepared."""
-    start, left = 0, len(rows)
-    while left:
-        size = min(left if left < STRIDE else left - left % STRIDE, LONGEST, most)
-        yield rows[start : start + size]
-        start += size
-        left -= size
-
-
-@lru_cache(maxsize=PREPARED)
-def _insert(head: str, width: int, rows: int, tail: str) -> str:
-    group = "(" + ",".join("?" * width) + ")"
-    return f"{head} VALUES {','.join([group] * rows)} {tail}"
 
 
 class SqliteConnection:
@@ -164,16 +139,9 @@ class SqliteConnection:
         if isinstance(statement, Query):
             cursor = self._db.execute(statement.sql, statement.parameters)
             return cursor.fetchall() if cursor.description is not None else []
-        self._insert(statement)
+        for sql, parameters in inserts(statement):
+            self._db.execute(sql, parameters)
         return []
-
-    def _insert(self, statement: InsertMany) -> None:
-        if not statement.rows:
-            return
-        width = len(statement.rows[0])
-        for rows in _chunks(statement.rows, max(1, PARAMETERS // width)):
-            flat = [value for row in rows for value in row]
-            self._db.execute(_insert(statement.head, width, len(rows), statement.tail), flat)
 
     def _drive(self, operation: Operation[T]) -> T:
         rows: Rows = []

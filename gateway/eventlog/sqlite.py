@@ -341,4 +341,4 @@ def _run(topic: Topic, part: int, start: int, end: int) -> tuple[str, int, str, 
 
 
 def _headers(text: str) -> Headers:
-    return tuple((name, value) for name, value in orjson.loads(text))
+    return tuple(map(tuple, orjson.loads(text)))

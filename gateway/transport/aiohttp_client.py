@@ -1,10 +1,10 @@
 """The HTTP client on aiohttp: one pool of connections per connector.
 
-It uses aiohttp one floor below `ClientSession`: aiohttp's `TCPConnector` looks names up, dials,
-does TLS and keeps connections, aiohttp's parser reads answers; only the request line and headers
-are written here. What a session does besides (cookies, redirects, proxies and netrc from the
-environment, tracing, repeating a request whose reused connection dropped) is what a delivery must
-not do, and took two thirds of a call's time (aiohttp 3.14).
+It uses aiohttp one floor below `ClientSession`: aiohttp's `TCPConnector` looks names up, dials and
+does TLS, aiohttp's parser reads answers; the request line and headers are written here, and
+connections are kept by `links`. What a session does besides (cookies, redirects, proxies and netrc
+from the environment, tracing, repeating a request whose reused connection dropped) is what a
+delivery must not do, and took two thirds of a call's time (aiohttp 3.14).
 
 A request is sent exactly once. What went wrong is told apart by where it did:
 
@@ -30,14 +30,13 @@ from aiohttp import (
     StreamReader,
     TCPConnector,
 )
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import EofStream
 from yarl import URL
 
 from gateway import __version__
 from gateway.transport.guard import Guard
+from gateway.transport.links import Link, Links
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -48,9 +47,6 @@ from gateway.transport.port import (
 
 CONNECT_WITHIN = 5.0
 """Seconds for DNS, TCP and TLS together."""
-KEEP_ALIVE = 4.0
-"""Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
-several vendors stand, closes one (nodejs.org, `server.keepAliveTimeout`)."""
 CHUNK = 65536
 USER_AGENT = f"leadwire/{__version__}"
 ORIGINS = 256
@@ -60,10 +56,11 @@ ORIGINS = 256
 class Origin:
     """A scheme, host and port, as aiohttp's connector and a request's head want them."""
 
-    __slots__ = ("head", "request")
+    __slots__ = ("head", "request", "text")
 
     def __init__(self, text: str) -> None:
         """Parse `scheme://host[:port]`, once for all its requests; raises InvalidURL."""
+        self.text = text
         try:
             url = URL(text, encoded=True)
             if url.scheme not in {"http", "https"} or not url.host or url.port is None:
@@ -111,39 +108,47 @@ class AiohttpClient:
         self._user_agent = user_agent
         self._origins: dict[str, Origin] = {}
         self._connector: TCPConnector | None = None
+        self._links = Links(concurrency)
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpReply:
         """Send once. Raises only for what the network has no part in: ValueError for a header
         that can't be written, RuntimeError after `close`."""
         connector = self._connector or self._open()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + request.timeout
         fields = _fields(request.headers, self._user_agent)
+        now = asyncio.get_running_loop().time()
         try:
             origin, target = self._place(request.url)
-            connection = await _connected(connector, origin, _timeout(request.timeout))
+            link = self._links.idle(origin.text, now)
+            if link is None:
+                link = await self._dialled(connector, origin, request.timeout)
         except (ClientError, OSError) as error:
             return ConnectFailed(_reason(error))
-        expiry = Expiry(connection)
-        timer = loop.call_at(until, expiry)
+        message = _message(request, target, origin.head, fields)
         try:
-            message = _message(request, target, origin.head, fields)
-            return await self._exchange(connection, request.method, message)
+            link.begin(message, now + request.timeout, bare=request.method == "HEAD")
+            return await self._answered(link)
         except (ClientError, HttpProcessingError, EofStream, OSError) as error:
-            _drop(connection)
-            return AnswerUnknown("timed out" if expiry.expired else _reason(error))
+            self._links.drop(link)
+            return AnswerUnknown("timed out" if link.expired else _reason(error))
         except BaseException:
-            _drop(connection)
+            self._links.drop(link)
             raise
-        finally:
-            timer.cancel()
+
+    async def _dialled(self, connector: TCPConnector, origin: Origin, seconds: float) -> Link:
+        # Connecting runs out first, so that a time-out in it can be told from one after it.
+        within = min(CONNECT_WITHIN, 0.95 * seconds)
+        timeout = ClientTimeout(connect=within)
+        return await self._links.dialled(
+            origin.text, lambda: connector.connect(origin.request, [], timeout), within
+        )
 
     async def close(self) -> None:
         """Close idle connections; no request can be sent after."""
         self._closed = True
         if self._connector is not None:
             connector, self._connector = self._connector, None
+            await self._links.close()
             await connector.close()
 
     def _open(self) -> TCPConnector:
@@ -152,7 +157,6 @@ class AiohttpClient:
         self._connector = TCPConnector(
             limit=self._concurrency,
             limit_per_host=self._concurrency,
-            keepalive_timeout=KEEP_ALIVE,
             socket_factory=self._guard.open_socket if self._guard else None,
         )
         return self._connector
@@ -171,18 +175,13 @@ class AiohttpClient:
             origin = self._origins[text] = Origin(text)
         return origin, target if target.startswith("/") else f"/{target}"
 
-    async def _exchange(self, connection: Connection, method: str, message: bytes) -> HttpResponse:
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:
-            raise ConnectionResetError
-        protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
-        transport.write(message)
-        answer, content = await _answered(protocol)
+    async def _answered(self, link: Link) -> HttpResponse:
+        answer, content = await link.answer()
         body = await self._read(content)
-        if content.is_eof() and not transport.get_write_buffer_size():
-            connection.release()
+        if content.is_eof() and link.usable and not link.transport.get_write_buffer_size():
+            self._links.give_back(link, asyncio.get_running_loop().time())
         else:
-            _drop(connection)
+            self._links.drop(link)
         return HttpResponse(answer.code, _lowered(answer), body)
 
     async def _read(self, content: StreamReader) -> bytes:
@@ -195,48 +194,6 @@ class AiohttpClient:
             if content.at_eof():
                 break
         return bytes(body[: self._max_body])
-
-
-class Expiry:
-    """Ends an exchange whose time is up; as a timer's callback it is half the price of
-    `asyncio.timeout`."""
-
-    __slots__ = ("_connection", "expired")
-
-    def __init__(self, connection: Connection) -> None:
-        """Not yet."""
-        self._connection = connection
-        self.expired = False
-
-    def __call__(self) -> None:
-        """Cut the connection: whoever reads from it is told so."""
-        self.expired = True
-        if self._connection.transport is not None:
-            self._connection.transport.abort()
-
-
-def _drop(connection: Connection) -> None:
-    """Use it no more, and don't wait until the other side has read what is still to be sent."""
-    if connection.protocol is not None:
-        connection.protocol.abort()
-    connection.close()
-
-
-async def _connected(connector: TCPConnector, origin: Origin, timeout: ClientTimeout) -> Connection:
-    """A connection on which nothing has been said since its last answer."""
-    while True:
-        connection = await connector.connect(origin.request, [], timeout)
-        if connection.protocol is not None and not connection.protocol.should_close:
-            return connection
-        connection.close()
-
-
-async def _answered(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
-    """The final answer; those before it (100, 103) say nothing we ask for."""
-    while True:
-        answer, content = await protocol.read()
-        if answer.code >= 200 or answer.code == 101:
-            return answer, content
 
 
 def _message(request: HttpRequest, target: str, host: str, fields: str) -> bytes:
@@ -270,12 +227,6 @@ def _own(names: tuple[str, ...], user_agent: str) -> str:
         ("User-Agent", user_agent),
     )
     return "".join(f"{name}: {value}\r\n" for name, value in own if name.lower() not in given)
-
-
-@lru_cache(maxsize=64)
-def _timeout(seconds: float) -> ClientTimeout:
-    # Connecting runs out first, so that a time-out in it can be told from one after it.
-    return ClientTimeout(connect=min(CONNECT_WITHIN, 0.95 * seconds))
 
 
 def _lowered(answer: RawResponseMessage) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from connectors.registry import VENDORS
 from gateway.database.port import Operation, Query, Row
 from gateway.serving import ROLES, Server
-from gateway.transport.aiohttp_client import AiohttpClient
+from gateway.transport.links import Link
 from tests.journeys.everybody import (
     CALLS,
     HOOK_SECRET,
@@ -43,13 +43,13 @@ every_call = pytest.mark.parametrize("said", CALLS, ids=lambda said: said.name)
 def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Every request as its bytes leave this process."""
     sent: list[bytes] = []
-    exchange = AiohttpClient._exchange
+    begin = Link.begin
 
-    async def recording(client: Any, connection: Any, method: str, message: bytes) -> Any:
+    def recording(link: Link, message: bytes, until: float, *, bare: bool) -> None:
         sent.append(message)
-        return await exchange(client, connection, method, message)
+        begin(link, message, until, bare=bare)
 
-    monkeypatch.setattr(AiohttpClient, "_exchange", recording)
+    monkeypatch.setattr(Link, "begin", recording)
     return sent
 
 
