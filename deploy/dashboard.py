@@ -137,9 +137,12 @@ def _field(panel: Panel) -> Json:
             for at, (value, text, colour) in enumerate(panel.mapping)
         }
         told["mappings"] = [{"type": "value", "options": named}]
-    else:
-        told["min"] = 0
-    return told
+        return told
+    # Without steps of ours Grafana takes its own: red from 80 on.
+    steps: list[Json] = [{"color": "green", "value": None}]
+    if panel.red is not None:
+        steps.append({"color": "red", "value": panel.red})
+    return {**told, "min": 0, "thresholds": {"mode": "absolute", "steps": steps}}
 
 
 def written() -> str:

@@ -33,6 +33,8 @@ class Panel(NamedTuple):
     """Shown beside the title."""
     queries: tuple[Query, ...]
     mapping: Mapping = ()
+    red: float | None = None
+    """From where on one in large is red; None: never."""
 
 
 def lines(title: str, unit: str, meaning: str, *queries: Query) -> Panel:
@@ -40,9 +42,17 @@ def lines(title: str, unit: str, meaning: str, *queries: Query) -> Panel:
     return Panel("timeseries", title, unit, meaning, queries)
 
 
-def stat(title: str, unit: str, meaning: str, query: Query, mapping: Mapping = ()) -> Panel:
+def stat(
+    title: str,
+    unit: str,
+    meaning: str,
+    query: Query,
+    *,
+    mapping: Mapping = (),
+    red: float | None = None,
+) -> Panel:
     """One value, the latest, in large."""
-    return Panel("stat", title, unit, meaning, (query,), mapping)
+    return Panel("stat", title, unit, meaning, (query,), mapping, red)
 
 
 def states(title: str, meaning: str, mapping: Mapping, query: Query) -> Panel:
@@ -135,25 +145,28 @@ GLANCE = (
         "short",
         "Whether an update can be made durable. While it can't, callers hear busy.",
         Query("min(leadwire_log_writable)", "writable"),
-        YES_NO,
+        mapping=YES_NO,
     ),
     stat(
         "Connectors not running",
         "short",
         "Stopped, paused or with an open breaker.",
         Query('sum(leadwire_connector_state{state!="running"})', "not running"),
+        red=1,
     ),
     stat(
         "Parked leads",
         "short",
         "That wait alone for their next try, at all connectors.",
         Query("sum(leadwire_parked_leads)", "leads"),
+        red=100,
     ),
     stat(
         "Oldest unsettled update",
         "s",
         "The longest that anything waits for its outcome.",
         Query("max(leadwire_oldest_unsettled_seconds)", "age"),
+        red=3600,
     ),
 )
 
