@@ -62,6 +62,10 @@ class Family(Generic[Kind]):
         """Forget all children: for a gauge with labels that is set anew at each scrape."""
         self.children.clear()
 
+    def forget(self, *labels: str) -> None:
+        """Drop a child: what it says is no longer this process's to say."""
+        self.children.pop(labels, None)
+
 
 class Definition(Generic[Kind]):
     """A row of the table. On an instance of `Metrics` it is the `Family`."""

@@ -80,6 +80,7 @@ class Reporter:
         """This process no longer runs the connector."""
         self._ports.board.drop(self._plan.name)
         self._ports.metrics.lease_held(self._plan.name).set(0)
+        self._forget()
         name, now = self._plan.name, self._ports.clock.now()
         try:
             await self._ports.store.run(
@@ -87,6 +88,22 @@ class Reporter:
             )
         except DatabaseUnavailable:
             return
+
+    def _forget(self) -> None:
+        """Take back what was measured: only who runs the connector knows how it is."""
+        metrics, name = self._ports.metrics, self._plan.name
+        for known in STATES:
+            metrics.connector_state.forget(name, known)
+        for gauge in (
+            metrics.breaker_open,
+            metrics.lanes,
+            metrics.parked_leads,
+            metrics.pending_deliveries,
+            metrics.backlog,
+            metrics.oldest_parked_seconds,
+            metrics.oldest_unsettled_seconds,
+        ):
+            gauge.forget(name)
 
     def _details(self) -> dict[str, object]:
         subject, now = self._subject, self._ports.clock.monotonic()

@@ -11,6 +11,7 @@ import pytest
 from connectors.delivery.owner import Owner
 from gateway.clock import rfc3339
 from gateway.eventlog.port import partition_of
+from gateway.metrics import Metrics
 from gateway.store import dead_letters, leases
 from gateway.transport.port import HttpReply
 from tests.connectors.delivery.engine import NAME, PARTITIONS, Bench, bench, passed, plan, update
@@ -65,6 +66,43 @@ async def test_a_second_process_waits_for_the_lease() -> None:
             await passed(5.0)
             seen.append(two.worker(NAME) is None)
         assert seen == [True, False]
+
+
+@in_virtual_time
+async def test_who_gave_a_connector_up_tells_nothing_of_it_any_more() -> None:
+    """Its gauges go; only that it has no lease is said, so that two processes never disagree."""
+    async with bench(ok) as made:
+        owner = made.owner()
+        running = asyncio.create_task(owner.run())
+        await passed(2.0)
+        told = [_gauges(made.metrics)]
+        await drained(made, owner)
+        await running
+        told.append(_gauges(made.metrics))
+    assert told == [
+        {
+            "leadwire_backlog": 0.0,
+            "leadwire_breaker_open": 0.0,
+            "leadwire_connector_state": 1.0,
+            "leadwire_lanes": 0.0,
+            "leadwire_lease_held": 1.0,
+            "leadwire_oldest_parked_seconds": 0.0,
+            "leadwire_oldest_unsettled_seconds": 0.0,
+            "leadwire_parked_leads": 0.0,
+            "leadwire_pending_deliveries": 0.0,
+        },
+        {"leadwire_lease_held": 0.0},
+    ]
+
+
+def _gauges(metrics: Metrics) -> dict[str, float]:
+    """Those of the connector, of its states the highest."""
+    found: dict[str, float] = {}
+    for family in metrics.collect():
+        for sample in family.samples if family.type == "gauge" else ():
+            if sample.labels.get("connector") == NAME:
+                found[family.name] = max(sample.value, found.get(family.name, 0.0))
+    return dict(sorted(found.items()))
 
 
 @in_virtual_time
