@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.database.port import Operation, Query
 from gateway.store import fields, parked
+from gateway.store.lists import listed
 from gateway.store.settling import ParkedRow, park
 
 _COLUMNS = (
@@ -89,21 +90,47 @@ def redrive(
     wanted: Filter, now: float, *, force: bool = False, dry_run: bool = False
 ) -> Operation[Redriven]:
     """Put open dead letters back before the lead's other waiting updates, in log order."""
-    sent, refused = [], []
-    for letter in (yield from find(replace(wanted, state="open"), 10_000)):
-        applied = yield from fields.newest_applied(letter.tenant, letter.lead, letter.connector)
-        pending = yield from parked.newest_pending(letter.connector, letter.lead)
-        if max(applied, pending) > letter.pos and not force:
-            refused.append(letter.id)
-            continue
-        sent.append(letter.id)
-        if not dry_run:
-            yield from _put_back(letter, now)
-    return Redriven(tuple(sent), tuple(refused))
+    letters = yield from find(replace(wanted, state="open"), 10_000)
+    late = set() if force else (yield from _overtaken(letters))
+    sent = [letter for letter in letters if letter.id not in late]
+    if not dry_run:
+        yield from _put_back(sent, now)
+    refused = (letter.id for letter in letters if letter.id in late)
+    return Redriven(tuple(letter.id for letter in sent), tuple(refused))
 
 
-def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
-    row = ParkedRow(
+def _overtaken(letters: Sequence[DeadLetter]) -> Operation[set[str]]:
+    """Those with a later update of the same lead that was applied there, or that the vendor has."""
+    applied = yield from fields.newest_applied([(d.tenant, d.lead, d.connector) for d in letters])
+    pending = yield from parked.newest_pending([(d.connector, d.lead) for d in letters])
+    return {
+        letter.id
+        for letter in letters
+        if letter.pos
+        < max(
+            applied.get((letter.tenant, letter.lead, letter.connector), -1),
+            pending.get((letter.connector, letter.lead), -1),
+        )
+    }
+
+
+def _put_back(letters: Sequence[DeadLetter], now: float) -> Operation[None]:
+    waiting: dict[str, list[ParkedRow]] = {}
+    for letter in letters:
+        waiting.setdefault(letter.connector, []).append(_waiting(letter, now))
+    for connector, rows in waiting.items():
+        yield from park(connector, rows)
+        yield from nudge(connector)
+    yield from _mark([letter.id for letter in letters], "redriven")
+
+
+def _mark(ids: Sequence[str], state: str) -> Operation[None]:
+    for listing, values in listed("(?)", [(id,) for id in ids]):
+        yield Query(f"UPDATE dead_letters SET state = ? WHERE id IN ({listing})", (state, *values))
+
+
+def _waiting(letter: DeadLetter, now: float) -> ParkedRow:
+    return ParkedRow(
         letter.lead,
         letter.pos,
         letter.part,
@@ -116,9 +143,6 @@ def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
         letter.value,
         now,
     )
-    yield from park(letter.connector, [row])
-    yield Query("UPDATE dead_letters SET state = 'redriven' WHERE id = ?", (letter.id,))
-    yield from nudge(letter.connector)
 
 
 def discard(ids: Sequence[str]) -> Operation[int]:
@@ -129,8 +153,7 @@ def discard(ids: Sequence[str]) -> Operation[int]:
         f"SELECT id FROM dead_letters WHERE state = 'open' AND id IN ({','.join('?' * len(ids))})",
         tuple(ids),
     )
-    for (letter,) in rows:
-        yield Query("UPDATE dead_letters SET state = 'discarded' WHERE id = ?", (letter,))
+    yield from _mark([id for (id,) in rows], "discarded")
     return len(rows)
 
 
@@ -156,6 +179,6 @@ def nudge(connector: str) -> Operation[None]:
 def expire(before: float, most: int) -> Operation[int]:
     """Forget up to `most` that are older than `before` (unix seconds); how many."""
     rows = yield Query("SELECT id FROM dead_letters WHERE time < ? LIMIT ?", (before, most))
-    for (letter,) in rows:
-        yield Query("DELETE FROM dead_letters WHERE id = ?", (letter,))
+    for listing, values in listed("(?)", rows):
+        yield Query(f"DELETE FROM dead_letters WHERE id IN ({listing})", values)
     return len(rows)

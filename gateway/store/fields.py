@@ -8,6 +8,7 @@ import orjson
 
 from gateway.database.port import Operation, Query
 from gateway.model.json import JsonObject
+from gateway.store.lists import listed
 
 APPLIED = "@applied"
 """Pseudo field of an applied update that set no field: keeps its log position."""
@@ -35,10 +36,17 @@ def view(tenant: str, lead: str) -> Operation[JsonObject]:
     return {field: orjson.loads(value) for field, value in rows if field != APPLIED}
 
 
-def newest_applied(tenant: str, lead: str, connector: str) -> Operation[int]:
-    """Log position of the newest update applied at a connector; -1 for none."""
-    rows = yield Query(
-        "SELECT MAX(pos) FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ?",
-        (tenant, lead, connector),
-    )
-    return -1 if rows[0][0] is None else int(rows[0][0])
+def newest_applied(
+    lanes: Sequence[tuple[str, str, str]],
+) -> Operation[dict[tuple[str, str, str], int]]:
+    """By (tenant, lead, connector) the log position of the newest update applied there, where
+    there is one."""
+    found: dict[tuple[str, str, str], int] = {}
+    for listing, values in listed("(?, ?, ?)", lanes):
+        rows = yield Query(
+            "SELECT tenant, lead, connector, MAX(pos) FROM lead_fields"
+            f" WHERE (tenant, lead, connector) IN ({listing}) GROUP BY tenant, lead, connector",
+            values,
+        )
+        found |= {(tenant, lead, connector): pos for tenant, lead, connector, pos in rows}
+    return found

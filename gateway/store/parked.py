@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.database.port import Operation, Query, Row
+from gateway.store.lists import listed
 from gateway.store.settling import ParkedRow
 
 _COLUMNS = "lead, pos, part, event_id, round, state, due, progress, headers, value, time"
@@ -74,14 +75,18 @@ def standing(connector: str) -> Operation[tuple[float | None, int]]:
     return None if oldest is None else float(oldest), int(pending or 0)
 
 
-def newest_pending(connector: str, lead: str) -> Operation[int]:
-    """Log position of a lead's newest update that the vendor has and has not decided on; -1 for
-    none."""
-    rows = yield Query(
-        "SELECT MAX(pos) FROM parked WHERE connector = ? AND lead = ? AND state = 'pending'",
-        (connector, lead),
-    )
-    return -1 if rows[0][0] is None else int(rows[0][0])
+def newest_pending(lanes: Sequence[tuple[str, str]]) -> Operation[dict[tuple[str, str], int]]:
+    """By (connector, lead) the log position of the newest update that the vendor has and has not
+    decided on, where there is one."""
+    found: dict[tuple[str, str], int] = {}
+    for listing, values in listed("(?, ?)", lanes):
+        rows = yield Query(
+            "SELECT connector, lead, MAX(pos) FROM parked WHERE state = 'pending'"
+            f" AND (connector, lead) IN ({listing}) GROUP BY connector, lead",
+            values,
+        )
+        found |= {(connector, lead): pos for connector, lead, pos in rows}
+    return found
 
 
 def of_event(event_id: str) -> Operation[list[tuple[str, ParkedRow]]]:
