@@ -94,9 +94,13 @@ class PostgresServer:
                 **self._account,
             )
         except PermissionError:
-            copy = self._folder / "programs"
-            shutil.copytree(programs.parent, copy, symlinks=True)
-            return copy / programs.name
+            # The wheel's programs look for its libraries in a folder beside the package.
+            package, copy = programs.parent.parent, self._folder / "wheel"
+            libraries = f"{package.name}.libs"
+            place = copy / package.name / programs.parent.name
+            shutil.copytree(programs.parent, place, symlinks=True)
+            shutil.copytree(package.with_name(libraries), copy / libraries, symlinks=True)
+            return place / programs.name
         return programs
 
     def _call(self, *command: str | Path) -> None:

@@ -25,6 +25,7 @@ from gateway.database import postgres_sql as sql
 from gateway.database.port import (
     CommitUnknown,
     DatabaseUnavailable,
+    DeleteMany,
     InsertMany,
     Operation,
     Query,
@@ -73,7 +74,7 @@ ROWS: Final = 4096
 """Rows of one insert: a message of a few megabytes at most."""
 CLASHES: Final = 5
 """Times that something was there already before it counts as our own mistake."""
-FIRST_WAIT, LONGEST_WAIT = 0.005, 0.25
+FIRST_WAIT, LONGEST_WAIT = 0.005, 0.1
 """Seconds before work is done again after a lost race; by chance less, so that two who met don't
 meet again."""
 UNDO: Final = 1.0
@@ -224,6 +225,12 @@ class PostgresDatabase:
         with troubles(connection):
             if isinstance(statement, InsertMany):
                 await self._insert(connection, statement)
+                return []
+            if isinstance(statement, DeleteMany):
+                rows = [list(sql.parameters(row)) for row in statement.rows]
+                await connection.executemany(
+                    sql.one_delete(statement.table, statement.columns), rows
+                )
                 return []
             values = sql.parameters(statement.parameters)
             found = await connection.fetch(sql.translated(statement.sql), *values)

@@ -50,6 +50,14 @@ def many_rows(head: str, types: Sequence[str], tail: str) -> str:
     return f"{head} SELECT * FROM unnest({arrays}) {tail}"
 
 
+def one_delete(table: str, columns: Sequence[str]) -> str:
+    """A delete of one row, which is sent for each: as one statement of many values the server
+    would sooner read the table than look up each row, and take all it has read for a conflict."""
+    return f"DELETE FROM {table} WHERE " + " AND ".join(
+        f"{column} = ${n}" for n, column in enumerate(columns, 1)
+    )
+
+
 def columns(rows: Sequence[Row]) -> list[list[Any]]:
     """The parameters of `many_rows`."""
     return [list(parameters(column)) for column in zip(*rows, strict=True)]

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import orjson
 
-from gateway.database.port import InsertMany, Operation, Query, Row
+from gateway.database.port import DeleteMany, InsertMany, Operation, Query, Row
 from gateway.dialect import Answer
 from gateway.store.lists import listed
 
@@ -112,14 +112,19 @@ def _known(
     claims: Sequence[Claim], now: float
 ) -> Operation[dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]]]:
     known: dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]] = {}
-    for places, values in listed("(?, ?)", [(claim.tenant, claim.key) for claim in claims]):
-        rows = yield Query(
-            "SELECT tenant, claim, digest, events, answer FROM claims"
-            f" WHERE expires > ? AND (tenant, claim) IN ({places})",
-            (now, *values),
-        )
-        for tenant, key, digest, events, answer in rows:
-            known[tenant, key] = (digest, tuple(orjson.loads(events)), answer)
+    keys: dict[str, list[str]] = {}
+    for claim in claims:
+        keys.setdefault(claim.tenant, []).append(claim.key)
+    for tenant, wanted in keys.items():
+        for marks, values in listed(wanted):
+            rows = yield Query(
+                "SELECT claim, digest, events, answer, expires FROM claims"
+                f" WHERE tenant = ? AND claim IN ({marks})",
+                (tenant, *values),
+            )
+            for key, digest, events, answer, expires in rows:
+                if expires > now:
+                    known[tenant, key] = (digest, tuple(orjson.loads(events)), answer)
     return known
 
 
@@ -139,8 +144,7 @@ class Answering:
 def answered(done: Sequence[Answering]) -> Operation[None]:
     """Note that these calls got their final answer."""
     gone = [_place(claim) for claim in done if claim.answer is None]
-    for places, values in listed("(?, ?, ?)", gone):
-        yield Query(f"DELETE FROM claims WHERE (tenant, claim, events) IN ({places})", values)
+    yield DeleteMany("claims", ("tenant", "claim", "events"), gone)
     for claim in done:
         if claim.answer is not None:
             yield Query(
@@ -157,6 +161,5 @@ def _place(claim: Claim | Answering) -> tuple[str, str, str]:
 def expire(now: float, most: int) -> Operation[int]:
     """Delete up to `most` that are past their time; how many."""
     rows = yield Query("SELECT tenant, claim FROM claims WHERE expires <= ? LIMIT ?", (now, most))
-    for places, values in listed("(?, ?)", rows):
-        yield Query(f"DELETE FROM claims WHERE (tenant, claim) IN ({places})", values)
+    yield DeleteMany("claims", ("tenant", "claim"), rows)
     return len(rows)

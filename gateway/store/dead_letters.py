@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.database.port import Operation, Query
+from gateway.database.port import DeleteMany, Operation, Query
 from gateway.store import fields, parked
 from gateway.store.lists import listed
 from gateway.store.settling import ParkedRow, park
@@ -90,43 +90,44 @@ def redrive(
     wanted: Filter, now: float, *, force: bool = False, dry_run: bool = False
 ) -> Operation[Redriven]:
     """Put open dead letters back before the lead's other waiting updates, in log order."""
-    letters = yield from find(replace(wanted, state="open"), 10_000)
-    late = set() if force else (yield from _overtaken(letters))
-    sent = [letter for letter in letters if letter.id not in late]
-    if not dry_run:
-        yield from _put_back(sent, now)
-    refused = (letter.id for letter in letters if letter.id in late)
-    return Redriven(tuple(letter.id for letter in sent), tuple(refused))
+    found = yield from find(replace(wanted, state="open"), 10_000)
+    late: set[str] = set()
+    for (tenant, connector), letters in _by_lane(found).items():
+        if not force:
+            late |= yield from _overtaken(tenant, connector, letters)
+        if not dry_run:
+            yield from _put_back(connector, [d for d in letters if d.id not in late], now)
+    sent = tuple(letter.id for letter in found if letter.id not in late)
+    return Redriven(sent, tuple(letter.id for letter in found if letter.id in late))
 
 
-def _overtaken(letters: Sequence[DeadLetter]) -> Operation[set[str]]:
-    """Those with a later update of the same lead that was applied there, or that the vendor has."""
-    applied = yield from fields.newest_applied([(d.tenant, d.lead, d.connector) for d in letters])
-    pending = yield from parked.newest_pending([(d.connector, d.lead) for d in letters])
-    return {
-        letter.id
-        for letter in letters
-        if letter.pos
-        < max(
-            applied.get((letter.tenant, letter.lead, letter.connector), -1),
-            pending.get((letter.connector, letter.lead), -1),
-        )
-    }
-
-
-def _put_back(letters: Sequence[DeadLetter], now: float) -> Operation[None]:
-    waiting: dict[str, list[ParkedRow]] = {}
+def _by_lane(letters: Sequence[DeadLetter]) -> dict[tuple[str, str], list[DeadLetter]]:
+    """By tenant and connector, each in log order of its leads."""
+    found: dict[tuple[str, str], list[DeadLetter]] = {}
     for letter in letters:
-        waiting.setdefault(letter.connector, []).append(_waiting(letter, now))
-    for connector, rows in waiting.items():
-        yield from park(connector, rows)
-        yield from nudge(connector)
+        found.setdefault((letter.tenant, letter.connector), []).append(letter)
+    return found
+
+
+def _overtaken(tenant: str, connector: str, letters: Sequence[DeadLetter]) -> Operation[set[str]]:
+    """Those with a later update of the same lead that was applied, or that the vendor has."""
+    leads = list(dict.fromkeys(letter.lead for letter in letters))
+    applied = yield from fields.newest_applied(tenant, connector, leads)
+    pending = yield from parked.newest_pending(connector, leads)
+    newest = {lead: max(applied.get(lead, -1), pending.get(lead, -1)) for lead in leads}
+    return {letter.id for letter in letters if newest[letter.lead] > letter.pos}
+
+
+def _put_back(connector: str, letters: Sequence[DeadLetter], now: float) -> Operation[None]:
+    yield from park(connector, [_waiting(letter, now) for letter in letters])
     yield from _mark([letter.id for letter in letters], "redriven")
+    if letters:
+        yield from nudge(connector)
 
 
 def _mark(ids: Sequence[str], state: str) -> Operation[None]:
-    for listing, values in listed("(?)", [(id,) for id in ids]):
-        yield Query(f"UPDATE dead_letters SET state = ? WHERE id IN ({listing})", (state, *values))
+    for marks, values in listed(ids):
+        yield Query(f"UPDATE dead_letters SET state = ? WHERE id IN ({marks})", (state, *values))
 
 
 def _waiting(letter: DeadLetter, now: float) -> ParkedRow:
@@ -179,6 +180,5 @@ def nudge(connector: str) -> Operation[None]:
 def expire(before: float, most: int) -> Operation[int]:
     """Forget up to `most` that are older than `before` (unix seconds); how many."""
     rows = yield Query("SELECT id FROM dead_letters WHERE time < ? LIMIT ?", (before, most))
-    for listing, values in listed("(?)", rows):
-        yield Query(f"DELETE FROM dead_letters WHERE id IN ({listing})", values)
+    yield DeleteMany("dead_letters", ("id",), rows)
     return len(rows)

@@ -36,17 +36,15 @@ def view(tenant: str, lead: str) -> Operation[JsonObject]:
     return {field: orjson.loads(value) for field, value in rows if field != APPLIED}
 
 
-def newest_applied(
-    lanes: Sequence[tuple[str, str, str]],
-) -> Operation[dict[tuple[str, str, str], int]]:
-    """By (tenant, lead, connector) the log position of the newest update applied there, where
-    there is one."""
-    found: dict[tuple[str, str, str], int] = {}
-    for listing, values in listed("(?, ?, ?)", lanes):
+def newest_applied(tenant: str, connector: str, leads: Sequence[str]) -> Operation[dict[str, int]]:
+    """By lead the log position of the newest update applied at a connector, where there is
+    one."""
+    found: dict[str, int] = {}
+    for marks, values in listed(leads):
         rows = yield Query(
-            "SELECT tenant, lead, connector, MAX(pos) FROM lead_fields"
-            f" WHERE (tenant, lead, connector) IN ({listing}) GROUP BY tenant, lead, connector",
-            values,
+            "SELECT lead, MAX(pos) FROM lead_fields"
+            f" WHERE tenant = ? AND connector = ? AND lead IN ({marks}) GROUP BY lead",
+            (tenant, connector, *values),
         )
-        found |= {(tenant, lead, connector): pos for tenant, lead, connector, pos in rows}
+        found |= dict(rows)
     return found

@@ -75,17 +75,17 @@ def standing(connector: str) -> Operation[tuple[float | None, int]]:
     return None if oldest is None else float(oldest), int(pending or 0)
 
 
-def newest_pending(lanes: Sequence[tuple[str, str]]) -> Operation[dict[tuple[str, str], int]]:
-    """By (connector, lead) the log position of the newest update that the vendor has and has not
-    decided on, where there is one."""
-    found: dict[tuple[str, str], int] = {}
-    for listing, values in listed("(?, ?)", lanes):
+def newest_pending(connector: str, leads: Sequence[str]) -> Operation[dict[str, int]]:
+    """By lead the log position of the newest update that the vendor has and has not decided on,
+    where there is one."""
+    found: dict[str, int] = {}
+    for marks, values in listed(leads):
         rows = yield Query(
-            "SELECT connector, lead, MAX(pos) FROM parked WHERE state = 'pending'"
-            f" AND (connector, lead) IN ({listing}) GROUP BY connector, lead",
-            values,
+            "SELECT lead, MAX(pos) FROM parked WHERE connector = ? AND state = 'pending'"
+            f" AND lead IN ({marks}) GROUP BY lead",
+            (connector, *values),
         )
-        found |= {(connector, lead): pos for connector, lead, pos in rows}
+        found |= dict(rows)
     return found
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.database.port import InsertMany, Operation, Query
+from gateway.database.port import DeleteMany, InsertMany, Operation, Query
 from gateway.store import leases
-from gateway.store.lists import listed
 
 
 class FrontierRow(NamedTuple):
@@ -95,7 +94,8 @@ def settle(settlement: Settlement) -> Operation[None]:
         "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base,"
         " settled = excluded.settled",
     )
-    yield from _unpark(consumer, settlement.unpark)
+    gone = [(consumer, *place) for place in settlement.unpark]
+    yield DeleteMany("parked", ("connector", "lead", "pos"), gone)
     yield from park(consumer, settlement.park)
     yield InsertMany(
         "INSERT INTO lead_fields (connector, tenant, lead, field, value, pos)",
@@ -136,14 +136,6 @@ def park(connector: str, rows: Sequence[ParkedRow]) -> Operation[None]:
         "ON CONFLICT (connector, lead, pos) DO UPDATE SET round = excluded.round,"
         " state = excluded.state, due = excluded.due, progress = excluded.progress",
     )
-
-
-def _unpark(connector: str, places: Sequence[tuple[str, int]]) -> Operation[None]:
-    for listing, values in listed("(?, CAST(? AS BIGINT))", places):
-        yield Query(
-            f"DELETE FROM parked WHERE connector = ? AND (lead, pos) IN ({listing})",
-            (connector, *values),
-        )
 
 
 def frontiers(consumer: str, topic: str) -> Operation[dict[int, FrontierRow]]:

@@ -11,6 +11,7 @@ import pytest
 from gateway.database.port import (
     Database,
     DatabaseUnavailable,
+    DeleteMany,
     InsertMany,
     Operation,
     Query,
@@ -128,6 +129,23 @@ async def test_many_rows_are_inserted_in_order(database: Database, count: int) -
     await database.run(operation)
     await database.run(operation)
     assert await notes(database) == [text for _, text in rows]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 1000])
+async def test_many_rows_are_deleted_by_what_they_are(database: Database, count: int) -> None:
+    """Each by all its values, and by no other's."""
+    rows = [(number, str(number % 7)) for number in range(count + 20)]
+    gone = [*rows[:count], (count + 1, "other"), (count + 900_000, "0")]
+
+    def operation() -> Operation[None]:
+        yield InsertMany("INSERT INTO notes (id, text)", rows)
+        yield DeleteMany("notes", ("id", "text"), gone)
+        yield DeleteMany("notes", ("id",), [(count,), (-1,)])
+        yield DeleteMany("notes", ("id",), [])
+
+    await database.run(operation)
+    left = await database.run(lambda: statement("SELECT id, text FROM notes ORDER BY id"))
+    assert left == rows[count + 1 :]
 
 
 async def test_what_can_wait_does_not_wait_for_ever(database: Database) -> None:

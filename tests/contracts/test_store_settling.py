@@ -194,9 +194,9 @@ async def test_a_field_takes_a_newer_value_only(leased: Store) -> None:
     ]
     assert known == [{"email": 9}, {"email": 8}, {}]
     assert await leased.run(lambda: fields.view("acme", "ld_1")) == {"email": 9}
-    lanes = [("acme", "ld_1", "polly"), ("acme", "ld_2", "polly"), ("acme", "ld_1", "nexa")]
-    applied = await leased.run(lambda: fields.newest_applied(lanes))
-    assert applied == {lanes[0]: 9, lanes[2]: 8}
+    leads = ["ld_1", "ld_2"]
+    applied = await leased.run(lambda: fields.newest_applied("acme", "polly", leads))
+    assert applied == {"ld_1": 9}
 
 
 async def test_parked_updates_come_in_log_order(leased: Store) -> None:
@@ -261,8 +261,8 @@ async def test_what_is_parked_is_shown(leased: Store) -> None:
     await settle(leased, replace(SETTLEMENT, park=[taken]))
     standing = [await leased.run(partial(parked.standing, name)) for name in ("polly", "nexa")]
     assert standing == [(NOW - 5, 1), (None, 0)]
-    lanes = [("polly", "ld_1"), ("polly", "ld_2"), ("nexa", "ld_1")]
-    assert await leased.run(partial(parked.newest_pending, lanes)) == {lanes[0]: 5}
+    leads = ["ld_1", "ld_2"]
+    assert await leased.run(partial(parked.newest_pending, "polly", leads)) == {"ld_1": 5}
 
 
 async def test_retention_waits_for_the_slowest(leased: Store) -> None:

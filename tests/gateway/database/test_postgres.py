@@ -148,6 +148,20 @@ async def test_every_transaction_is_serializable(postgres: PostgresDatabase) -> 
     assert found == [("serializable", "6s", "3s", "10s", "off")]
 
 
+async def test_text_compares_by_code_points_whatever_the_databases_locale(
+    postgres: PostgresDatabase,
+) -> None:
+    """Also in a column that was added."""
+    await postgres.run(statement("ALTER TABLE notes ADD COLUMN more TEXT"))
+    columns = await postgres.run(
+        statement(
+            "SELECT column_name, collation_name FROM information_schema.columns"
+            " WHERE table_name = 'notes' ORDER BY ordinal_position"
+        )
+    )
+    assert columns == [("id", None), ("text", "C"), ("more", "C")]
+
+
 async def test_rows_are_inserted_by_one_statement_whatever_their_number(
     postgres: PostgresDatabase,
 ) -> None:

@@ -40,6 +40,20 @@ async def test_a_server_that_only_reads_is_found_out(
     assert await notes(postgres) == [2]
 
 
+async def test_all_connections_to_a_server_that_only_reads_are_left(
+    postgres: PostgresDatabase,
+) -> None:
+    """After one of them has said so: those who come next are not told one by one."""
+
+    def demoted() -> Operation[None]:
+        yield Query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        yield Query("SELECT pg_sleep(0.1)")
+
+    await asyncio.gather(*(postgres.run(demoted, Urgency.FIRST) for _ in range(4)))
+    await asyncio.gather(*(postgres.run(note(id), Urgency.FIRST) for id in range(2)))
+    assert await notes(postgres) == [0, 1]
+
+
 async def _cut(administrator: asyncpg.Connection, name: str) -> None:
     """End all connections to a database."""
     await administrator.execute(
