@@ -71,7 +71,6 @@ _VERDICTS: Final = {
     "3D": Verdict.AWAY,  # invalid_catalog_name: no such database
     "42501": Verdict.AWAY,  # insufficient_privilege
     "53": Verdict.AWAY,  # insufficient_resources: disk, memory, connections
-    "54000": Verdict.AWAY,  # program_limit_exceeded: says a database that must be vacuumed
     "55006": Verdict.AWAY,  # object_in_use
     "55P03": Verdict.AWAY,  # lock_not_available
     "57014": Verdict.AWAY,  # query_canceled: the statement's time-out

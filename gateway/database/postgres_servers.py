@@ -9,7 +9,8 @@ starting or away without a word.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.database.port import DatabaseUnavailable
 
@@ -21,10 +22,11 @@ _URL: Final = re.compile(
 _CHOICE: Final = "target_session_attrs="
 
 
-class Servers(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Servers:
     """What a URL names."""
 
-    urls: tuple[str, ...]
+    urls: tuple[str, ...] = field(repr=False)
     """One for each server, in order. They hold the password."""
     shown: str
     """Hosts and database, for messages."""

@@ -92,7 +92,7 @@ def redrive(
     """Put open dead letters back before the lead's other waiting updates, in log order."""
     found = yield from find(replace(wanted, state="open"), 10_000)
     late: set[str] = set()
-    for (tenant, connector), letters in _by_lane(found).items():
+    for (tenant, connector), letters in _by_connector(found).items():
         if not force:
             late |= yield from _overtaken(tenant, connector, letters)
         if not dry_run:
@@ -101,7 +101,7 @@ def redrive(
     return Redriven(sent, tuple(letter.id for letter in found if letter.id in late))
 
 
-def _by_lane(letters: Sequence[DeadLetter]) -> dict[tuple[str, str], list[DeadLetter]]:
+def _by_connector(letters: Sequence[DeadLetter]) -> dict[tuple[str, str], list[DeadLetter]]:
     """By tenant and connector, each in log order of its leads."""
     found: dict[tuple[str, str], list[DeadLetter]] = {}
     for letter in letters:

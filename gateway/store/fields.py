@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import orjson
 
@@ -14,17 +15,30 @@ APPLIED = "@applied"
 """Pseudo field of an applied update that set no field: keeps its log position."""
 
 
+LONGEST = 256
+"""Letters of a name that is kept as it is; what an index takes is a few thousand bytes."""
+
+
+def kept(field: str) -> str:
+    """A field's name as it is kept: callers name attributes as they like, at any length."""
+    if len(field) <= LONGEST:
+        return field
+    digest = blake2b(field.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{field[:LONGEST]}…{digest}"
+
+
 def known(tenant: str, lead: str, connector: str, fields: Sequence[str]) -> Operation[JsonObject]:
     """The last applied change of each field at one connector, in the event's form."""
     if not fields:
         return {}
-    places = ",".join("?" * len(fields))
+    names = {kept(field): field for field in fields}
+    places = ",".join("?" * len(names))
     rows = yield Query(
         "SELECT field, value FROM lead_fields"
         f" WHERE tenant = ? AND lead = ? AND connector = ? AND field IN ({places})",
-        (tenant, lead, connector, *fields),
+        (tenant, lead, connector, *names),
     )
-    return {field: orjson.loads(value) for field, value in rows}
+    return {names[name]: orjson.loads(value) for name, value in rows}
 
 
 def view(tenant: str, lead: str) -> Operation[JsonObject]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gateway.database.port import DeleteMany, InsertMany, Operation, Query
 from gateway.store import leases
+from gateway.store.fields import kept
 
 
 class FrontierRow(NamedTuple):
@@ -120,10 +121,11 @@ def _newest(fields: Iterable[FieldRow]) -> Iterable[FieldRow]:
     """Of each field the row furthest on in the log: an insert may meet a row once."""
     newest: dict[tuple[str, str, str], FieldRow] = {}
     for row in fields:
-        place = (row.tenant, row.lead, row.field)
+        field = kept(row.field)
+        place = (row.tenant, row.lead, field)
         known = newest.get(place)
         if known is None or known.pos <= row.pos:
-            newest[place] = row
+            newest[place] = row if field is row.field else row._replace(field=field)
     return newest.values()
 
 

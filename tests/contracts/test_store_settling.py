@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import partial
 
@@ -197,6 +198,21 @@ async def test_a_field_takes_a_newer_value_only(leased: Store) -> None:
     leads = ["ld_1", "ld_2"]
     applied = await leased.run(lambda: fields.newest_applied("acme", "polly", leads))
     assert applied == {"ld_1": 9}
+
+
+async def test_a_field_may_have_any_name(leased: Store) -> None:
+    """Endless ones too, which begin alike; whoever asks by it is told."""
+    dice = random.Random(3)
+    start = "".join(dice.choices("abcdefü", k=300))
+    names = [start + "".join(dice.choices("abcdefü", k=5000)) for _ in range(2)] + ["\0", "a" * 256]
+    rows = [FieldRow("acme", "ld_1", name, str(n), n) for n, name in enumerate(names)]
+    await settle(leased, replace(SETTLEMENT, fields=rows))
+    known = await leased.run(lambda: fields.known("acme", "ld_1", "polly", [*names, "other"]))
+    assert known == {name: n for n, name in enumerate(names)}
+    viewed = await leased.run(lambda: fields.view("acme", "ld_1"))
+    assert [(name[:256], value) for name, value in viewed.items()] == [
+        (name[:256], n) for n, name in enumerate(names)
+    ]
 
 
 async def test_parked_updates_come_in_log_order(leased: Store) -> None:
