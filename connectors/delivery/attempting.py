@@ -156,7 +156,7 @@ class Attempting:
             return [self._applied(lanes[0], verdicts[0], at, seconds)]
         self._tell_gate(verdicts, ticket)
         if len(lanes) > 1 and _failed_whole(verdicts):
-            return self._halve(lanes, verdicts[0])
+            return self._halve(lanes, verdicts[0], at, seconds)
         self._proper += sum(map(is_proper, verdicts))
         down = ticket.breaker is Permit.PROBE or self._gate.breaker.is_open
         return [
@@ -270,9 +270,17 @@ class Attempting:
         else:
             gate.abandoned(ticket)
 
-    def _halve(self, lanes: Sequence[Lane], verdict: Verdict) -> list[Judged]:
-        """A batch failed as a whole: nobody is charged; halves of it are tried next."""
+    def _halve(
+        self, lanes: Sequence[Lane], verdict: Verdict, at: float, seconds: float
+    ) -> list[Judged]:
+        """A batch failed as a whole: nobody is charged; halves of it are tried next. Where no
+        answer came the vendor may have updated each of its leads, so it is on each one's record."""
         result = Result.UNAVAILABLE if isinstance(verdict, Unavailable) else Result.REFUSED
+        if isinstance(verdict, Unavailable) and verdict.answer_unknown:
+            result = Result.ANSWER_UNKNOWN
+            reason = redacted(verdict.reason, self._plan.connector.secrets)
+            for lane in lanes:
+                self._note(lane.head.progress, at, seconds, (0, result, reason, verdict.status))
         for lane in lanes:
             lane.most = len(lanes) // 2
         return [Judged(lane, TryAgain(0.0, counted=False, result=result)) for lane in lanes]

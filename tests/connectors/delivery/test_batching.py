@@ -8,7 +8,7 @@ from connectors.delivery.connector import Delivery
 from connectors.delivery.judgement import Policy
 from connectors.delivery.plan import Plan
 from gateway.model.outcome import Result
-from gateway.transport.port import HttpReply
+from gateway.transport.port import AnswerUnknown, HttpReply
 from tests.connectors.delivery.engine import bench, follower, neighbours, passed, plan, update
 from tests.connectors.delivery.fake_vendor import Answer, TestConnector, Vendor, ok, says
 from tests.virtual import in_virtual_time
@@ -134,6 +134,28 @@ async def test_a_batch_that_fails_as_a_whole_charges_nobody_before_it_is_one_lea
         ]
         spent = [(1, Result.UNAVAILABLE), (2, Result.UNAVAILABLE)]
         assert [[(1, Result.APPLIED)], spent] == tries
+
+
+@in_virtual_time
+async def test_a_batch_whose_answer_is_lost_is_on_the_record_of_each_lead() -> None:
+    """The vendor may have applied all of it, so that what comes again can be explained."""
+    lost: list[HttpReply] = [AnswerUnknown("the connection was lost")]
+    async with bench(lambda call: lost.pop() if lost else ok(call)) as made:
+        await made.append(*(update(f"e{i}", LEADS[i]) for i in range(3)))
+        async with made.running(batched()):
+            await passed(2.0)
+        assert [call.events for call in made.vendor.calls] == [
+            ("e0", "e1", "e2"),
+            ("e0",),
+            ("e1",),
+            ("e2",),
+        ]
+        tries = {
+            one.event_id: [(each.number, each.result, each.message) for each in one.attempts]
+            for one in await made.outcomes()
+        }
+        unknown = (0, Result.ANSWER_UNKNOWN, "the connection was lost")
+        assert tries == {f"e{i}": [unknown, (1, Result.APPLIED, "")] for i in range(3)}
 
 
 @in_virtual_time
