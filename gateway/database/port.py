@@ -5,7 +5,12 @@ It holds no connection and awaits nothing, so the same text runs inside a thread
 over a socket on PostgreSQL, and two operations join into one transaction with `yield from`.
 
 An operation must bear being run again from its start: an adapter repeats it after a lost race,
-and alone after a group it was in has failed.
+and alone after a group it was in has failed. Whatever else runs, it sees and changes what it would
+if it ran alone.
+
+The SQL is what SQLite and PostgreSQL both read. A parameter has its column's type, and is cast
+where it stands beside no column. Text columns are declared `TEXT` and compare by code points. An
+insert with `DO UPDATE` meets each row once.
 """
 
 from __future__ import annotations
@@ -40,7 +45,17 @@ class InsertMany:
     """`ON CONFLICT …`"""
 
 
-Statement: TypeAlias = Query | InsertMany
+@dataclass(frozen=True, slots=True)
+class DeleteMany:
+    """One delete of many rows, each by the values of some columns. Empty rows do nothing."""
+
+    table: str
+    columns: tuple[str, ...]
+    """Those that begin a key or an index of the table: each row is looked up by them."""
+    rows: Sequence[Row]
+
+
+Statement: TypeAlias = Query | InsertMany | DeleteMany
 Operation: TypeAlias = Generator[Statement, Rows, T]
 
 

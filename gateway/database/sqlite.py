@@ -6,8 +6,8 @@ that waits is grouped: everything FIRST in the queue shares one transaction and 
 is LATER waits for at most a few of those, or a lease could run out under load.
 
 Python's sqlite3 gives up the interpreter lock at every step of a statement and has to win it
-back from a busy event loop. So inserts of many rows are sent as few statements of many values,
-never as many statements.
+back from a busy event loop. So what touches many rows is sent as few statements of many values
+(`sqlite_sql`), never as many statements.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from gateway.database.files import (
     size_of,
     wal_of,
 )
-from gateway.database.inserting import PREPARED, inserts
 from gateway.database.port import (
     CommitUnknown,
     DatabaseUnavailable,
@@ -44,6 +43,7 @@ from gateway.database.port import (
     T,
     Urgency,
 )
+from gateway.database.sqlite_sql import PREPARED, statements
 from gateway.database.trouble import BROKEN, DAMAGE, TROUBLE, code, words
 
 GROUP: Final = 64
@@ -139,8 +139,8 @@ class SqliteConnection:
         if isinstance(statement, Query):
             cursor = self._db.execute(statement.sql, statement.parameters)
             return cursor.fetchall() if cursor.description is not None else []
-        for sql, parameters in inserts(statement):
-            self._db.execute(sql, parameters)
+        for text, values in statements(statement):
+            self._db.execute(text, values)
         return []
 
     def _drive(self, operation: Operation[T]) -> T:

@@ -102,7 +102,9 @@ class StoreSettings(Section):
     """Where ids, leases, frontiers, parked updates and the ledger are kept."""
 
     url: str = "sqlite:data/leadwire.db"
-    """`sqlite:PATH` or `postgresql://…`."""
+    """`sqlite:PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`: several
+    `HOST:PORT` may stand there, with commas between. Special characters of a name or password are
+    percent-encoded, the database's encoding is UTF8."""
     retention: Duration = 90 * 86400.0
     """How long the ledger and dead letters are kept."""
 

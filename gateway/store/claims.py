@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import orjson
 
-from gateway.database.port import InsertMany, Operation, Query, Row
+from gateway.database.port import DeleteMany, InsertMany, Operation, Query, Row
 from gateway.dialect import Answer
+from gateway.store.lists import listed
 
 KEPT = 86400.0
 """Seconds a row is kept: a keyed one after its answer, any other while unanswered."""
@@ -111,16 +112,19 @@ def _known(
     claims: Sequence[Claim], now: float
 ) -> Operation[dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]]]:
     known: dict[tuple[str, str], tuple[str, tuple[str, ...], str | None]] = {}
-    for start in range(0, len(claims), 500):
-        some = claims[start : start + 500]
-        places = ",".join(["(?, ?)"] * len(some))
-        rows = yield Query(
-            "SELECT tenant, claim, digest, events, answer FROM claims"
-            f" WHERE expires > ? AND (tenant, claim) IN (VALUES {places})",
-            (now, *(text for claim in some for text in (claim.tenant, claim.key))),
-        )
-        for tenant, key, digest, events, answer in rows:
-            known[tenant, key] = (digest, tuple(orjson.loads(events)), answer)
+    keys: dict[str, list[str]] = {}
+    for claim in claims:
+        keys.setdefault(claim.tenant, []).append(claim.key)
+    for tenant, wanted in keys.items():
+        for marks, values in listed(wanted):
+            rows = yield Query(
+                "SELECT claim, digest, events, answer, expires FROM claims"
+                f" WHERE tenant = ? AND claim IN ({marks})",
+                (tenant, *values),
+            )
+            for key, digest, events, answer, expires in rows:
+                if expires > now:
+                    known[tenant, key] = (digest, tuple(orjson.loads(events)), answer)
     return known
 
 
@@ -140,13 +144,7 @@ class Answering:
 def answered(done: Sequence[Answering]) -> Operation[None]:
     """Note that these calls got their final answer."""
     gone = [_place(claim) for claim in done if claim.answer is None]
-    for start in range(0, len(gone), 500):
-        some = gone[start : start + 500]
-        places = ",".join(["(?, ?, ?)"] * len(some))
-        yield Query(
-            f"DELETE FROM claims WHERE (tenant, claim, events) IN (VALUES {places})",
-            tuple(text for place in some for text in place),
-        )
+    yield DeleteMany("claims", ("tenant", "claim", "events"), gone)
     for claim in done:
         if claim.answer is not None:
             yield Query(
@@ -163,6 +161,5 @@ def _place(claim: Claim | Answering) -> tuple[str, str, str]:
 def expire(now: float, most: int) -> Operation[int]:
     """Delete up to `most` that are past their time; how many."""
     rows = yield Query("SELECT tenant, claim FROM claims WHERE expires <= ? LIMIT ?", (now, most))
-    for place in rows:
-        yield Query("DELETE FROM claims WHERE tenant = ? AND claim = ?", place)
+    yield DeleteMany("claims", ("tenant", "claim"), rows)
     return len(rows)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.database.port import Operation, Query
+from gateway.database.port import DeleteMany, Operation, Query
 from gateway.store import fields, parked
+from gateway.store.lists import listed
 from gateway.store.settling import ParkedRow, park
 
 _COLUMNS = (
@@ -89,21 +90,48 @@ def redrive(
     wanted: Filter, now: float, *, force: bool = False, dry_run: bool = False
 ) -> Operation[Redriven]:
     """Put open dead letters back before the lead's other waiting updates, in log order."""
-    sent, refused = [], []
-    for letter in (yield from find(replace(wanted, state="open"), 10_000)):
-        applied = yield from fields.newest_applied(letter.tenant, letter.lead, letter.connector)
-        pending = yield from parked.newest_pending(letter.connector, letter.lead)
-        if max(applied, pending) > letter.pos and not force:
-            refused.append(letter.id)
-            continue
-        sent.append(letter.id)
+    found = yield from find(replace(wanted, state="open"), 10_000)
+    late: set[str] = set()
+    for (tenant, connector), letters in _by_connector(found).items():
+        if not force:
+            late |= yield from _overtaken(tenant, connector, letters)
         if not dry_run:
-            yield from _put_back(letter, now)
-    return Redriven(tuple(sent), tuple(refused))
+            yield from _put_back(connector, [d for d in letters if d.id not in late], now)
+    sent = tuple(letter.id for letter in found if letter.id not in late)
+    return Redriven(sent, tuple(letter.id for letter in found if letter.id in late))
 
 
-def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
-    row = ParkedRow(
+def _by_connector(letters: Sequence[DeadLetter]) -> dict[tuple[str, str], list[DeadLetter]]:
+    """By tenant and connector, each in log order of its leads."""
+    found: dict[tuple[str, str], list[DeadLetter]] = {}
+    for letter in letters:
+        found.setdefault((letter.tenant, letter.connector), []).append(letter)
+    return found
+
+
+def _overtaken(tenant: str, connector: str, letters: Sequence[DeadLetter]) -> Operation[set[str]]:
+    """Those with a later update of the same lead that was applied, or that the vendor has."""
+    leads = list(dict.fromkeys(letter.lead for letter in letters))
+    applied = yield from fields.newest_applied(tenant, connector, leads)
+    pending = yield from parked.newest_pending(connector, leads)
+    newest = {lead: max(applied.get(lead, -1), pending.get(lead, -1)) for lead in leads}
+    return {letter.id for letter in letters if newest[letter.lead] > letter.pos}
+
+
+def _put_back(connector: str, letters: Sequence[DeadLetter], now: float) -> Operation[None]:
+    yield from park(connector, [_waiting(letter, now) for letter in letters])
+    yield from _mark([letter.id for letter in letters], "redriven")
+    if letters:
+        yield from nudge(connector)
+
+
+def _mark(ids: Sequence[str], state: str) -> Operation[None]:
+    for marks, values in listed(ids):
+        yield Query(f"UPDATE dead_letters SET state = ? WHERE id IN ({marks})", (state, *values))
+
+
+def _waiting(letter: DeadLetter, now: float) -> ParkedRow:
+    return ParkedRow(
         letter.lead,
         letter.pos,
         letter.part,
@@ -116,9 +144,6 @@ def _put_back(letter: DeadLetter, now: float) -> Operation[None]:
         letter.value,
         now,
     )
-    yield from park(letter.connector, [row])
-    yield Query("UPDATE dead_letters SET state = 'redriven' WHERE id = ?", (letter.id,))
-    yield from nudge(letter.connector)
 
 
 def discard(ids: Sequence[str]) -> Operation[int]:
@@ -129,8 +154,7 @@ def discard(ids: Sequence[str]) -> Operation[int]:
         f"SELECT id FROM dead_letters WHERE state = 'open' AND id IN ({','.join('?' * len(ids))})",
         tuple(ids),
     )
-    for (letter,) in rows:
-        yield Query("UPDATE dead_letters SET state = 'discarded' WHERE id = ?", (letter,))
+    yield from _mark([id for (id,) in rows], "discarded")
     return len(rows)
 
 
@@ -156,6 +180,5 @@ def nudge(connector: str) -> Operation[None]:
 def expire(before: float, most: int) -> Operation[int]:
     """Forget up to `most` that are older than `before` (unix seconds); how many."""
     rows = yield Query("SELECT id FROM dead_letters WHERE time < ? LIMIT ?", (before, most))
-    for (letter,) in rows:
-        yield Query("DELETE FROM dead_letters WHERE id = ?", (letter,))
+    yield DeleteMany("dead_letters", ("id",), rows)
     return len(rows)

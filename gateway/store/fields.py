@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import orjson
 
 from gateway.database.port import Operation, Query
 from gateway.model.json import JsonObject
+from gateway.store.lists import listed
 
 APPLIED = "@applied"
 """Pseudo field of an applied update that set no field: keeps its log position."""
+
+
+LONGEST = 256
+"""Letters of a name that is kept as it is; what an index takes is a few thousand bytes."""
+
+
+def kept(field: str) -> str:
+    """A field's name as it is kept: callers name attributes as they like, at any length."""
+    if len(field) <= LONGEST:
+        return field
+    digest = blake2b(field.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{field[:LONGEST]}…{digest}"
 
 
 def known(tenant: str, lead: str, connector: str, fields: Sequence[str]) -> Operation[JsonObject]:
     """The last applied change of each field at one connector, in the event's form."""
     if not fields:
         return {}
-    places = ",".join("?" * len(fields))
+    names = {kept(field): field for field in fields}
+    places = ",".join("?" * len(names))
     rows = yield Query(
         "SELECT field, value FROM lead_fields"
         f" WHERE tenant = ? AND lead = ? AND connector = ? AND field IN ({places})",
-        (tenant, lead, connector, *fields),
+        (tenant, lead, connector, *names),
     )
-    return {field: orjson.loads(value) for field, value in rows}
+    return {names[name]: orjson.loads(value) for name, value in rows}
 
 
 def view(tenant: str, lead: str) -> Operation[JsonObject]:
@@ -35,10 +50,15 @@ def view(tenant: str, lead: str) -> Operation[JsonObject]:
     return {field: orjson.loads(value) for field, value in rows if field != APPLIED}
 
 
-def newest_applied(tenant: str, lead: str, connector: str) -> Operation[int]:
-    """Log position of the newest update applied at a connector; -1 for none."""
-    rows = yield Query(
-        "SELECT MAX(pos) FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ?",
-        (tenant, lead, connector),
-    )
-    return -1 if rows[0][0] is None else int(rows[0][0])
+def newest_applied(tenant: str, connector: str, leads: Sequence[str]) -> Operation[dict[str, int]]:
+    """By lead the log position of the newest update applied at a connector, where there is
+    one."""
+    found: dict[str, int] = {}
+    for marks, values in listed(leads):
+        rows = yield Query(
+            "SELECT lead, MAX(pos) FROM lead_fields"
+            f" WHERE tenant = ? AND connector = ? AND lead IN ({marks}) GROUP BY lead",
+            (tenant, connector, *values),
+        )
+        found |= dict(rows)
+    return found

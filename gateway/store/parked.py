@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.database.port import Operation, Query, Row
+from gateway.store.lists import listed
 from gateway.store.settling import ParkedRow
 
 _COLUMNS = "lead, pos, part, event_id, round, state, due, progress, headers, value, time"
@@ -74,14 +75,18 @@ def standing(connector: str) -> Operation[tuple[float | None, int]]:
     return None if oldest is None else float(oldest), int(pending or 0)
 
 
-def newest_pending(connector: str, lead: str) -> Operation[int]:
-    """Log position of a lead's newest update that the vendor has and has not decided on; -1 for
-    none."""
-    rows = yield Query(
-        "SELECT MAX(pos) FROM parked WHERE connector = ? AND lead = ? AND state = 'pending'",
-        (connector, lead),
-    )
-    return -1 if rows[0][0] is None else int(rows[0][0])
+def newest_pending(connector: str, leads: Sequence[str]) -> Operation[dict[str, int]]:
+    """By lead the log position of the newest update that the vendor has and has not decided on,
+    where there is one."""
+    found: dict[str, int] = {}
+    for marks, values in listed(leads):
+        rows = yield Query(
+            "SELECT lead, MAX(pos) FROM parked WHERE connector = ? AND state = 'pending'"
+            f" AND lead IN ({marks}) GROUP BY lead",
+            (connector, *values),
+        )
+        found |= dict(rows)
+    return found
 
 
 def of_event(event_id: str) -> Operation[list[tuple[str, ParkedRow]]]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gateway.database.port import Operation, Query
 
 VERSION: Final = 1
+
+MIGRATIONS: Final[Mapping[int, Callable[[], Operation[None]]]] = {}
+"""What makes a store of a version one of the next. Whoever changes `TABLES` raises `VERSION` and
+adds here what a store that is there already needs for it. All of it is one transaction, in which
+no statement may take longer than the database lets any."""
 
 TABLES: Final = (
     # Small facts by name: the schema's version, the version of the links.
@@ -68,23 +74,36 @@ TABLES: Final = (
         outcome TEXT NOT NULL, PRIMARY KEY (event_id, connector, round))""",
 )
 
+_NONE: Final = 0
+"""The version of a store that has nothing yet."""
+
 
 class NewerStore(Exception):
     """The store was written by a later leadwire; this one would not understand it."""
 
 
 def create() -> Operation[None]:
-    """Create what is missing. Raises NewerStore, before anything is changed."""
+    """Make a new store, or one of this version of an older. Several processes may do it at once:
+    one does, the others find it done. Raises NewerStore, before anything is changed."""
     facts, *others = TABLES
     yield Query(facts)
     yield Query(
-        "INSERT INTO facts (name, value) VALUES ('schema', ?) ON CONFLICT DO NOTHING", (VERSION,)
+        "INSERT INTO facts (name, value) VALUES ('schema', ?) ON CONFLICT DO NOTHING", (_NONE,)
     )
     rows = yield Query("SELECT value FROM facts WHERE name = 'schema'")
-    if rows[0][0] > VERSION:
+    found = int(rows[0][0])
+    if found > VERSION:
         raise NewerStore(
-            f"the store was written by a later leadwire: it has version {rows[0][0]}, this one"
+            f"the store was written by a later leadwire: it has version {found}, this one"
             f" reads {VERSION}; run the later one, nothing was changed"
         )
-    for statement in others:
-        yield Query(statement)
+    if found == VERSION:
+        return
+    # First, so that whoever does the same waits here, and not in the midst of it.
+    yield Query("UPDATE facts SET value = ? WHERE name = 'schema'", (VERSION,))
+    if found == _NONE:
+        for statement in others:
+            yield Query(statement)
+        return
+    for version in range(found, VERSION):
+        yield from MIGRATIONS[version]()

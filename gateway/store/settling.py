@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.database.port import InsertMany, Operation, Query
+from gateway.database.port import DeleteMany, InsertMany, Operation, Query
 from gateway.store import leases
+from gateway.store.fields import kept
 
 
 class FrontierRow(NamedTuple):
@@ -94,17 +95,18 @@ def settle(settlement: Settlement) -> Operation[None]:
         "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base,"
         " settled = excluded.settled",
     )
-    yield from _unpark(consumer, settlement.unpark)
+    gone = [(consumer, *place) for place in settlement.unpark]
+    yield DeleteMany("parked", ("connector", "lead", "pos"), gone)
     yield from park(consumer, settlement.park)
     yield InsertMany(
         "INSERT INTO lead_fields (connector, tenant, lead, field, value, pos)",
-        [(consumer, *row) for row in settlement.fields],
+        [(consumer, *row) for row in _newest(settlement.fields)],
         "ON CONFLICT (tenant, lead, connector, field) DO UPDATE SET value = excluded.value,"
         " pos = excluded.pos WHERE lead_fields.pos <= excluded.pos",
     )
     yield InsertMany(
         "INSERT INTO verdicts (event_id, applied, time)",
-        [(event, int(applied), time) for event, applied, time in settlement.verdicts],
+        list({event: (event, int(yes), time) for event, yes, time in settlement.verdicts}.values()),
         "ON CONFLICT (event_id) DO UPDATE SET applied = excluded.applied",
     )
     yield InsertMany(
@@ -115,25 +117,27 @@ def settle(settlement: Settlement) -> Operation[None]:
     )
 
 
+def _newest(fields: Iterable[FieldRow]) -> Iterable[FieldRow]:
+    """Of each field the row furthest on in the log: an insert may meet a row once."""
+    newest: dict[tuple[str, str, str], FieldRow] = {}
+    for row in fields:
+        field = kept(row.field)
+        place = (row.tenant, row.lead, field)
+        known = newest.get(place)
+        if known is None or known.pos <= row.pos:
+            newest[place] = row if field is row.field else row._replace(field=field)
+    return newest.values()
+
+
 def park(connector: str, rows: Sequence[ParkedRow]) -> Operation[None]:
     """Keep updates for later; a row that is there already takes the new state."""
     yield InsertMany(
         "INSERT INTO parked (connector, lead, pos, part, event_id, round, state, due, progress,"
         " headers, value, time)",
-        [(connector, *row) for row in rows],
+        [(connector, *row) for row in {(row.lead, row.pos): row for row in rows}.values()],
         "ON CONFLICT (connector, lead, pos) DO UPDATE SET round = excluded.round,"
         " state = excluded.state, due = excluded.due, progress = excluded.progress",
     )
-
-
-def _unpark(connector: str, places: Sequence[tuple[str, int]]) -> Operation[None]:
-    for start in range(0, len(places), 500):
-        some = places[start : start + 500]
-        values = ",".join(["(?, ?)"] * len(some))
-        yield Query(
-            f"DELETE FROM parked WHERE connector = ? AND (lead, pos) IN (VALUES {values})",
-            (connector, *(part for place in some for part in place)),
-        )
 
 
 def frontiers(consumer: str, topic: str) -> Operation[dict[int, FrontierRow]]:

@@ -8,21 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from gateway.database.sqlite import SqliteDatabase
 from gateway.store.port import Store
 from gateway.transport.aiohttp_client import AiohttpClient
 from gateway.transport.port import HttpClient
 from tests.contracts.peers import BOUND, Peer
+from tests.databases import KINDS, opened
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """An empty store."""
-    database = SqliteDatabase(str(tmp_path / "store.db"))
-    store = Store(database)
-    await store.start()
-    yield store
-    await database.close()
+@pytest.fixture(params=KINDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store, on every database."""
+    async with opened(request, tmp_path) as database:
+        store = Store(database)
+        await store.start()
+        yield store
 
 
 @pytest.fixture

@@ -8,17 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from gateway.database.port import Database, InsertMany, Operation, Query, Rows, Urgency
-from gateway.database.sqlite import SqliteDatabase
+from gateway.database.port import (
+    Database,
+    DatabaseUnavailable,
+    DeleteMany,
+    InsertMany,
+    Operation,
+    Query,
+    Rows,
+    Urgency,
+)
+from tests.databases import KINDS, opened
+
+TABLE = "CREATE TABLE notes (id BIGINT PRIMARY KEY, text TEXT)"
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
+@pytest.fixture(params=KINDS)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A database with one empty table."""
-    database: Database = SqliteDatabase(str(tmp_path / "d.db"))
-    await database.run(lambda: statement("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"))
-    yield database
-    await database.close()
+    async with opened(request, tmp_path) as database:
+        await database.run(lambda: statement(TABLE))
+        yield database
 
 
 def statement(sql: str, *parameters: object) -> Operation[Rows]:
@@ -30,7 +40,11 @@ def note(text: str) -> Callable[[], Operation[int]]:
     """Write a note; how many there are then."""
 
     def operation() -> Operation[int]:
-        yield Query("INSERT INTO notes (text) VALUES (?)", (text,))
+        yield Query(
+            "INSERT INTO notes (id, text) SELECT COALESCE(MAX(id), 0) + 1, CAST(? AS TEXT)"
+            " FROM notes",
+            (text,),
+        )
         rows = yield Query("SELECT COUNT(*) FROM notes")
         return int(rows[0][0])
 
@@ -117,6 +131,23 @@ async def test_many_rows_are_inserted_in_order(database: Database, count: int) -
     assert await notes(database) == [text for _, text in rows]
 
 
+@pytest.mark.parametrize("count", [0, 1, 5, 1000])
+async def test_many_rows_are_deleted_by_what_they_are(database: Database, count: int) -> None:
+    """Each by all its values, and by no other's."""
+    rows = [(number, str(number % 7)) for number in range(count + 20)]
+    gone = [*rows[:count], (count + 1, "other"), (count + 900_000, "0")]
+
+    def operation() -> Operation[None]:
+        yield InsertMany("INSERT INTO notes (id, text)", rows)
+        yield DeleteMany("notes", ("id", "text"), gone)
+        yield DeleteMany("notes", ("id",), [(count,), (-1,)])
+        yield DeleteMany("notes", ("id",), [])
+
+    await database.run(operation)
+    left = await database.run(lambda: statement("SELECT id, text FROM notes ORDER BY id"))
+    assert left == rows[count + 1 :]
+
+
 async def test_what_can_wait_does_not_wait_for_ever(database: Database) -> None:
     """A lease is renewed however many calls come in."""
     busy = True
@@ -133,11 +164,97 @@ async def test_what_can_wait_does_not_wait_for_ever(database: Database) -> None:
     await asyncio.gather(*callers)
 
 
-async def test_closing_finishes_what_is_queued(tmp_path: Path) -> None:
+async def test_closing_finishes_what_is_queued(database: Database) -> None:
     """And takes nothing more."""
-    database = SqliteDatabase(str(tmp_path / "d.db"))
-    await database.run(lambda: statement("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)"))
     queued = [asyncio.create_task(database.run(note(str(n)))) for n in range(100)]
     await asyncio.sleep(0)
     await database.close()
-    assert await asyncio.gather(*queued) == list(range(1, 101))
+    assert sorted(await asyncio.gather(*queued)) == list(range(1, 101))
+    with pytest.raises(DatabaseUnavailable):
+        await database.run(note("late"))
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+async def test_operations_run_as_if_one_after_another(database: Database, urgency: Urgency) -> None:
+    """What one has read, none changes before it has written: no step is lost."""
+
+    def step() -> Operation[None]:
+        rows = yield Query("SELECT text FROM notes WHERE id = 1")
+        if not rows:
+            yield Query("INSERT INTO notes (id, text) VALUES (1, '1')")
+        else:
+            yield Query("UPDATE notes SET text = ? WHERE id = 1", (str(int(rows[0][0]) + 1),))
+
+    await asyncio.gather(*(database.run(step, urgency) for _ in range(30)))
+    assert await notes(database) == ["30"]
+
+
+async def test_what_nobody_waits_for_any_more_is_done(database: Database) -> None:
+    """Whoever gave it may have been stopped; others rely on it."""
+    leaving = asyncio.create_task(database.run(note("left")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await database.run(note("after"))
+    assert sorted(await notes(database)) == ["after", "left"]
+
+
+TEXTS = ["", "\0", "a\0b", "\ufdd0", "\ufdd00", "\0\ufdd01", "it's ?", "ü", "\U0001f600", "\\"]
+
+
+async def test_every_text_comes_back(database: Database) -> None:
+    """And is found again by itself, also one with U+0000 in it."""
+    rows = list(enumerate(TEXTS))
+
+    await database.run(lambda: insert(rows))
+    found = [
+        await database.run(lambda text=text: statement("SELECT id FROM notes WHERE text = ?", text))  # type: ignore[misc]  # bound at once
+        for text in TEXTS
+    ]
+    assert found == [[(number,)] for number, _ in rows]
+    assert await notes(database) == TEXTS
+
+
+def insert(rows: list[tuple[int, str]]) -> Operation[None]:
+    """Write many notes."""
+    yield InsertMany("INSERT INTO notes (id, text)", rows)
+
+
+async def test_text_is_ordered_by_code_points(database: Database) -> None:
+    """Not by a language's rules: `Z` comes before `a`, and `~` after every id."""
+    texts = ["~", "a", "B", "Z", "ä", "10", "2", "a b", "a-b", "ab", "_", ""]
+    rows = list(enumerate(texts))
+
+    def operation() -> Operation[Rows]:
+        yield InsertMany("INSERT INTO notes (id, text)", rows)
+        return (yield Query("SELECT text FROM notes WHERE text <= ? ORDER BY text", ("~",)))
+
+    found = [text for (text,) in await database.run(operation)]
+    assert found == sorted(text for text in texts if text <= "~")
+
+
+async def test_a_question_mark_in_a_text_is_no_parameter(database: Database) -> None:
+    """Nor one beside a quote."""
+    rows = await database.run(
+        lambda: statement("SELECT 'it''s ?', CAST(? AS TEXT), '?', CAST(? AS TEXT)", "a", "b")
+    )
+    assert rows == [("it's ?", "a", "?", "b")]
+
+
+async def test_numbers_come_back_as_they_were(database: Database) -> None:
+    """Log positions and times, and nothing."""
+    await database.run(
+        lambda: statement(
+            "CREATE TABLE sums (a BIGINT, b INTEGER, c DOUBLE PRECISION, d DOUBLE PRECISION)"
+        )
+    )
+    rows = [(2**53 + 1, -1, 1_767_225_600.25, None), (-(2**63), 0, 0.1, 1e300)]
+
+    def operation() -> Operation[Rows]:
+        yield InsertMany("INSERT INTO sums (a, b, c, d)", rows)
+        return (yield Query("SELECT a, b, c, d FROM sums ORDER BY a DESC"))
+
+    assert await database.run(operation) == rows
+    summed = await database.run(lambda: statement("SELECT COUNT(*), MAX(a), MIN(c) FROM sums"))
+    assert summed == [(2, 2**53 + 1, 0.1)]

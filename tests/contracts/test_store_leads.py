@@ -169,11 +169,14 @@ class Held(Store):
     def __init__(self, store: Store) -> None:
         super().__init__(store.database)
         self.gate = asyncio.Event()
+        self.answers = asyncio.Semaphore(0)
+        """Those held back, or once held back."""
 
     async def run(
         self, operation: Callable[[], Operation[T]], urgency: Urgency = Urgency.LATER
     ) -> T:
         result = await super().run(operation, urgency)
+        self.answers.release()
         await self.gate.wait()
         return result
 
@@ -185,10 +188,12 @@ async def test_a_look_up_that_a_change_overtook_is_not_cached(store: Store) -> N
     links = Links(held)
     held.gate.set()
     await links.refresh()
+    await held.answers.acquire()
     held.gate.clear()
     slow = asyncio.create_task(links.key(TENANT, B))
     ids = asyncio.create_task(links.ids(TENANT, lead_key(TENANT, A)))
-    await asyncio.sleep(0)
+    await held.answers.acquire()
+    await held.answers.acquire()
     await linked(store, [A, B])
     links._store = store
     await links.refresh()

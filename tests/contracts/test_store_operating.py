@@ -1,4 +1,4 @@
-"""The store: dead letters, connectors, the ledger, and the schema itself."""
+"""The store: dead letters, connectors and the ledger."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.database.port import Operation, Query, Row
+from gateway.database.port import Row
 from gateway.model.ids import first_id_at
-from gateway.store import connectors, dead_letters, leases, ledger, parked, schema, settling
+from gateway.store import connectors, dead_letters, leases, ledger, parked, settling
 from gateway.store.connectors import ConnectorRow
 from gateway.store.dead_letters import Filter, Redriven
 from gateway.store.fields import APPLIED
 from gateway.store.port import Store
-from gateway.store.schema import NewerStore
 from gateway.store.settling import DeadLetterRow, FieldRow, FrontierRow, Settlement
 from tests.contracts.stores import NOW, dead_letter, parked_row
 
@@ -84,7 +83,7 @@ async def test_a_redriven_update_goes_before_the_leads_others(store: Store) -> N
         (7, "e7", 1, "retry", 10.0),
     ]
     assert [await state_of(store, id) for id in "ab"] == ["redriven", "redriven"]
-    assert (await store.run(lambda: connectors.row("polly"))).wishes == 2
+    assert (await store.run(lambda: connectors.row("polly"))).wishes == 1
 
 
 async def test_a_dry_redrive_changes_nothing(store: Store) -> None:
@@ -260,15 +259,3 @@ async def test_old_records_go(store: Store) -> None:
     assert await store.run(lambda: ledger.update(old)) is None
     assert await store.run(lambda: ledger.deliveries(old)) == []
     assert await store.run(lambda: ledger.deliveries(new)) == [("polly", 1, "x")]
-
-
-async def test_a_store_of_a_later_version_is_left_alone(store: Store) -> None:
-    """This one would not understand it; its own it opens again."""
-    await store.start()
-
-    def newer() -> Operation[None]:
-        yield Query("UPDATE facts SET value = ? WHERE name = 'schema'", (schema.VERSION + 1,))
-
-    await store.run(newer)
-    with pytest.raises(NewerStore):
-        await store.start()

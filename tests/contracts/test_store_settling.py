@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import partial
 
@@ -194,11 +195,24 @@ async def test_a_field_takes_a_newer_value_only(leased: Store) -> None:
     ]
     assert known == [{"email": 9}, {"email": 8}, {}]
     assert await leased.run(lambda: fields.view("acme", "ld_1")) == {"email": 9}
-    applied = [
-        await leased.run(lambda lead=lead: fields.newest_applied("acme", lead, "polly"))  # type: ignore[misc]  # bound at once
-        for lead in ("ld_1", "ld_2")
+    leads = ["ld_1", "ld_2"]
+    applied = await leased.run(lambda: fields.newest_applied("acme", "polly", leads))
+    assert applied == {"ld_1": 9}
+
+
+async def test_a_field_may_have_any_name(leased: Store) -> None:
+    """Endless ones too, which begin alike; whoever asks by it is told."""
+    dice = random.Random(3)
+    start = "".join(dice.choices("abcdefü", k=300))
+    names = [start + "".join(dice.choices("abcdefü", k=5000)) for _ in range(2)] + ["\0", "a" * 256]
+    rows = [FieldRow("acme", "ld_1", name, str(n), n) for n, name in enumerate(names)]
+    await settle(leased, replace(SETTLEMENT, fields=rows))
+    known = await leased.run(lambda: fields.known("acme", "ld_1", "polly", [*names, "other"]))
+    assert known == {name: n for n, name in enumerate(names)}
+    viewed = await leased.run(lambda: fields.view("acme", "ld_1"))
+    assert [(name[:256], value) for name, value in viewed.items()] == [
+        (name[:256], n) for n, name in enumerate(names)
     ]
-    assert applied == [9, -1]
 
 
 async def test_parked_updates_come_in_log_order(leased: Store) -> None:
@@ -263,10 +277,8 @@ async def test_what_is_parked_is_shown(leased: Store) -> None:
     await settle(leased, replace(SETTLEMENT, park=[taken]))
     standing = [await leased.run(partial(parked.standing, name)) for name in ("polly", "nexa")]
     assert standing == [(NOW - 5, 1), (None, 0)]
-    newest = [
-        await leased.run(partial(parked.newest_pending, "polly", lead)) for lead in ("ld_1", "ld_2")
-    ]
-    assert newest == [5, -1]
+    leads = ["ld_1", "ld_2"]
+    assert await leased.run(partial(parked.newest_pending, "polly", leads)) == {"ld_1": 5}
 
 
 async def test_retention_waits_for_the_slowest(leased: Store) -> None:

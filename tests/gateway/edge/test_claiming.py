@@ -11,13 +11,13 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.database.port import DatabaseUnavailable, Operation, T, Urgency
-from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Answer
 from gateway.edge.claiming import Claiming
 from gateway.edge.reply import Reply
 from gateway.store import claims
 from gateway.store.claims import Answered, Attached, Claim, Fresh, Standing
 from gateway.store.port import Store
+from tests.databases import KINDS, opened
 from tests.journeys.running import eventually
 
 ANSWER = Answer(200, b"{}", (("X-Leadwire-Event-Id", "e1"),))
@@ -37,14 +37,13 @@ class Flaky(Store):
         return await super().run(operation, urgency)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Flaky]:
-    """A store in a file."""
-    database = SqliteDatabase(str(tmp_path / "claims.db"))
-    store = Flaky(database)
-    await store.start()
-    yield store
-    await database.close()
+@pytest.fixture(params=KINDS)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Flaky]:
+    """A store, on every database."""
+    async with opened(request, tmp_path) as database:
+        store = Flaky(database)
+        await store.start()
+        yield store
 
 
 def claim(*events: str, keyed: bool = False, renew: Sequence[str] = ()) -> Claim:
