@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -83,12 +84,18 @@ _LOGINS: Final = {
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
+    """Ports that nobody has, below those that connections are given (from 32768 on, on Linux): it
+    takes a JVM seconds to listen, and somebody else could have one by then."""
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        found: list[int] = []
+        for port in random.sample(range(10240, 32768), 100 * count):
+            one = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                break
+        return found
 
 
 @dataclass
