@@ -28,7 +28,7 @@ demo: install  ## Show an update on its way from a caller to the vendors' sandbo
 	$(BIN)/leadwire demo
 
 test: install  ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 test-kafka-3: install  ## Run the tests of the Kafka log on the last Kafka 3 (`make test` has 4)
 	LEADWIRE_TEST_KAFKA=$(KAFKA_3) $(BIN)/python -m pytest tests/contracts/test_eventlog.py \

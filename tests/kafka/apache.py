@@ -30,9 +30,8 @@ from confluent_kafka.cimpl import NewTopic
 from tests.kafka.artifacts import VERSION, jars
 from tests.kafka.certificates import Certificates, certificates
 
-MARKS: Final = [pytest.mark.xdist_group("apache"), pytest.mark.timeout(60, func_only=True)]
-"""Of a test on Apache Kafka: one process runs all of them, so that one broker is started; and
-what it takes to fetch and start it is no test's time."""
+MARKS: Final = [pytest.mark.timeout(60, func_only=True)]
+"""Of a test on Apache Kafka: what it takes to fetch and start it is no test's time."""
 
 STARTED_WITHIN: Final = 90.0
 USER: Final = "alice"
