@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+KAFKA_3 := 3.9.2
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
 	--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench faults lock
+.PHONY: help install demo test test-kafka-3 check bench faults lock
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## Create .venv with what the lock files name
 
@@ -28,6 +29,10 @@ demo: install  ## Show an update on its way from a caller to the vendors' sandbo
 
 test: install  ## Run the tests
 	$(BIN)/python -m pytest -n 2
+
+test-kafka-3: install  ## Run the tests of the Kafka log on the last Kafka 3 (`make test` has 4)
+	LEADWIRE_TEST_KAFKA=$(KAFKA_3) $(BIN)/python -m pytest tests/contracts/test_eventlog.py \
+		tests/gateway/eventlog
 
 check: install  ## Lint, format, types, imports, lock files
 	$(BIN)/ruff check .

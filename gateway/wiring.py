@@ -40,6 +40,7 @@ from gateway.journal.embedded import EmbeddedJournal
 from gateway.metrics import Metrics
 from gateway.routes import Routes
 from gateway.settings.model import ConnectorSettings, Settings
+from gateway.settings.problems import Problem, SettingsError
 from gateway.store import leases
 from gateway.store.board import Board
 from gateway.store.links import Links
@@ -69,8 +70,11 @@ class Storage:
 
 
 async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> Storage:
-    """Open the embedded log and store. Raises ForeignDatabase, NewerStore,
-    DatabaseUnavailable."""
+    """Open the embedded log and store. Raises ForeignDatabase, NewerStore, DatabaseUnavailable,
+    and SettingsError for another log."""
+    if not settings.log.url.startswith("sqlite:"):
+        text = "a Kafka log is not available yet: write sqlite:PATH"
+        raise SettingsError([Problem("", ("log", "url"), text)])
     database = SqliteDatabase(settings.log.url.removeprefix("sqlite:"))
     try:
         store = Store(database)

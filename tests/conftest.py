@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.postgres_server"]
+pytest_plugins = ["tests.kafka.fixture", "tests.postgres_server"]
 
 # No deadline per example: a test has its own limit, and a busy machine is no finding. No
 # database: an example that failed is written down as a test of its own.

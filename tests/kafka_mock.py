@@ -10,7 +10,7 @@ version only, so the wheel is pinned by the lock file.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -91,6 +91,11 @@ class MockCluster:
     def create(self, topic: str, partitions: int) -> None:
         """Create a topic."""
         self._say("topic_create", topic.encode(), partitions, 1)
+
+    def create_all(self, topics: Mapping[str, int]) -> None:
+        """Create topics with these numbers of partitions."""
+        for topic, partitions in topics.items():
+            self.create(topic, partitions)
 
     def lead(self, topic: str, partition: int, broker: int | None) -> None:
         """Give a partition this leader, or none."""

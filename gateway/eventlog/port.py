@@ -7,7 +7,7 @@ at an offset out of range says so instead of moving on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -119,6 +119,11 @@ class EventLog(Protocol):
 
     async def offsets_at(self, topic: Topic, time: float) -> dict[int, int]:
         """Per partition the first offset appended at or after `time`, else its end."""
+
+    async def tell_frontier(self, reader: str, frontier: Mapping[int, int]) -> None:
+        """Tell tools that watch the log how far a reader of `updates` is: per partition the offset
+        below which all is settled. Never raises, and takes no longer than the log's deadline; only
+        a log that has such tools does anything."""
 
     async def close(self) -> None:
         """Let go of the log."""

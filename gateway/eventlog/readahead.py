@@ -18,12 +18,13 @@ class ReadAhead:
         self._end: dict[int, int] = {}
         self._buffers: dict[int, deque[Record]] = {}
         self._lost: set[int] = set()
+        self._asked_again: dict[int, int] = {}
 
     def begin(self, positions: Mapping[int, int]) -> None:
         """Forget everything; read from here on."""
         self._next, self._end = dict(positions), dict(positions)
         self._buffers = {part: deque() for part in positions}
-        self._lost = set()
+        self._lost, self._asked_again = set(), {}
 
     def at(self, positions: Mapping[int, int]) -> bool:
         """Whether the reader goes on exactly where it stopped."""
@@ -41,17 +42,23 @@ class ReadAhead:
             if len(buffer) < self._most and part not in self._lost
         ]
 
+    def ends(self) -> dict[int, int]:
+        """Where each partition is to be fetched from next."""
+        return dict(self._end)
+
     def feed(self, part: int, records: Sequence[Record]) -> int | None:
         """Buffer what was fetched. What was asked for before `begin` may still come: records
         from before the buffer's end are dropped, and where they begin after it, that end is
-        returned, to be fetched from again."""
+        returned, to be fetched from again. Where they still do then, the log has a hole there
+        (a transaction's mark, a compacted topic), and it is passed by."""
         end = self._end.get(part)
         if end is None:
             return None
         fresh = [record for record in records if record.offset >= end]
         if not fresh:
             return None
-        if fresh[0].offset > end:
+        if fresh[0].offset > end and self._asked_again.get(part) != end:
+            self._asked_again[part] = end
             return end
         self._buffers[part].extend(fresh)
         self._end[part] = fresh[-1].offset + 1

@@ -8,7 +8,7 @@ bounded tail in memory, from which the connectors of the same process read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -297,6 +297,9 @@ class SqliteLog:
         if deleted:
             self._extents[topic][part] = Extent(start, self._extents[topic][part].end)
         return deleted
+
+    async def tell_frontier(self, reader: str, frontier: Mapping[int, int]) -> None:
+        """See the port: nobody watches."""
 
     async def close(self) -> None:
         """Nothing of its own to let go of: the database is closed by who opened it."""

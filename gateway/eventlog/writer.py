@@ -30,6 +30,10 @@ RECORD_BYTES: Final = 1_000_000
 class Producer(Protocol):
     """What a writer needs of a client of the cluster."""
 
+    stranded: bool
+    """Whether none of the brokers that it knows could say who leads, when it asked last. It asks
+    no others, so it would never hear that all have moved."""
+
     def led(self, topic: str, part: int) -> bool:
         """Whether the partition has a leader, as far as is known; if not, it is asked for."""
 
@@ -115,6 +119,8 @@ class Writer:
         """Send one batch. Raises LogUnavailable where the rest must not follow."""
         if not producer.led(lane.topic, lane.part):
             # A batch that expires for want of a leader would cost us the producer.
+            if producer.stranded:
+                self._condemn(producer)
             raise LogUnavailable(f"{lane} has no leader")
         batch, count = producer.batch(record for record, _ in lane.waiting)
         portions = [lane.waiting.popleft()[1] for _ in range(count)]

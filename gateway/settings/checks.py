@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from pydantic import BaseModel, SecretStr
 
+from gateway.settings.brokers import brokers
 from gateway.settings.document import Document
 from gateway.settings.model import ConnectorSettings, RouteSettings, Settings, TenantSettings
 from gateway.settings.problems import Path, Problem, nearest
@@ -69,9 +70,9 @@ def _places(settings: Settings) -> Iterator[Finding]:
     log, store = settings.log.url, settings.store.url
     log_kind, store_kind = log.partition(":")[0], store.partition(":")[0]
     if log_kind == "kafka":
-        yield ("log", "url"), "a Kafka log is not available yet: write sqlite:PATH"
+        yield from _cluster(settings)
     elif log_kind != "sqlite":
-        yield ("log", "url"), "should be sqlite:PATH"
+        yield ("log", "url"), "should be sqlite:PATH or kafka://HOST:PORT"
     if store_kind in {"postgresql", "postgres"}:
         yield ("store", "url"), "a PostgreSQL store is not available yet: write sqlite:PATH"
     elif store_kind != "sqlite":
@@ -83,6 +84,13 @@ def _places(settings: Settings) -> Iterator[Finding]:
     if log_kind == store_kind == "sqlite" and log != store:
         text = "an embedded log and store are one file, so that a settle is one transaction: "
         yield ("store", "url"), f"{text}write the same path as in log.url"
+
+
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    try:
+        brokers(settings.log.url, settings.log.kafka)
+    except ValueError as error:
+        yield ("log", "url"), str(error)
 
 
 # --- names and keys -----------------------------------------------------------------------
@@ -111,6 +119,7 @@ def secrets_of(model: BaseModel) -> tuple[tuple[str, str], ...]:
 def _keys(settings: Settings) -> Iterator[Finding]:
     """An empty key would let everybody in; the same key twice is two callers in one."""
     groups: list[tuple[Path, BaseModel]] = [(("admin",), settings.admin)]
+    groups.append((("log", "kafka"), settings.log.kafka))
     groups += [(("connectors", name), group) for name, group in settings.connectors.items()]
     seen: dict[object, str] = {}
     for tenant, group in settings.tenants.items():

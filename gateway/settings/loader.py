@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 
 from gateway.settings.checks import DocumentedLimits, check, no_limits, noted
 from gateway.settings.document import Document, parse
-from gateway.settings.model import Settings, TlsSettings
+from gateway.settings.model import KafkaSettings, Settings, TlsSettings
 from gateway.settings.overrides import override
 from gateway.settings.problems import Problem, SettingsError
 from gateway.settings.substitution import substitute
@@ -100,10 +100,15 @@ def anchored(settings: Settings, folder: FilePath) -> Settings:
         given = group.model_dump(exclude_none=True)
         return TlsSettings(**{name: str(folder / file) for name, file in given.items()})
 
-    rules = settings.automations
+    def kafka(group: KafkaSettings) -> KafkaSettings:
+        files = {name: getattr(group, name) for name in ("ca", "cert", "key")}
+        given = {name: str(folder / file) for name, file in files.items() if file is not None}
+        return group.model_copy(update=given)
+
+    log, rules = settings.log, settings.automations
     return settings.model_copy(
         update={
-            "log": settings.log.model_copy(update={"url": url(settings.log.url)}),
+            "log": log.model_copy(update={"url": url(log.url), "kafka": kafka(log.kafka)}),
             "store": settings.store.model_copy(update={"url": url(settings.store.url)}),
             "server": settings.server.model_copy(update={"tls": tls(settings.server.tls)}),
             "admin": settings.admin.model_copy(update={"tls": tls(settings.admin.tls)}),

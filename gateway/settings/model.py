@@ -83,17 +83,52 @@ class AdminSettings(Section):
     """TLS for this listener."""
 
 
+class KafkaSettings(Section):
+    """How the brokers of a Kafka log are spoken to. Each of these may stand in the query of
+    `log.url` instead, not in both; a secret is better off here, as `${env:NAME}`."""
+
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] | None = None
+    """Whether by TLS (`ssl`), and whether we say who we are (`sasl`); default `plaintext`."""
+    ca: str | None = None
+    """PEM file of the authorities that sign the brokers' certificates; none: those the machine
+    trusts."""
+    cert: str | None = None
+    """PEM file with our own certificate chain, where brokers ask for one."""
+    key: str | None = None
+    """PEM file with that certificate's private key, not encrypted."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None = None
+    """How we say who we are (SASL)."""
+    username: str | None = None
+    """User, for `PLAIN` and `SCRAM-…`."""
+    password: SecretStr | None = None
+    """The user's password."""
+    token_url: str | None = None
+    """Where `OAUTHBEARER` gets its token, by the client credentials grant (RFC 6749, 4.4)."""
+    client_id: str | None = None
+    """Client, at `token_url`."""
+    client_secret: SecretStr | None = None
+    """The client's secret."""
+    scope: str | None = None
+    """Scope asked for at `token_url`; none: what that server gives by itself."""
+
+
 class LogSettings(Section):
     """Where events are kept."""
 
     url: str = "sqlite:data/leadwire.db"
-    """`sqlite:PATH`."""
+    """`sqlite:PATH`, or `kafka://HOST:PORT,HOST:PORT?security=…` (the rest under `log.kafka`)."""
+    kafka: KafkaSettings = KafkaSettings()
+    """How Kafka's brokers are spoken to."""
+    compression: Literal["lz4", "zstd", "none"] = "lz4"
+    """How records are packed on their way to Kafka, and in it."""
     prefix: str = Field("leadwire", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """First word of every topic's name."""
     partitions: int = Field(24, ge=1, le=1024)
     """Partitions of `updates`; fixed when the log is created."""
     replication: int | None = Field(None, ge=1)
     """Copies of each record on Kafka; default the lower of 3 and the number of brokers."""
+    replies: int = Field(16, ge=1, le=1024)
+    """Partitions of `replies` on Kafka: how many processes may have the front door at once."""
     retention: Duration = 14 * 86400.0
     """How long settled records are kept. An embedded log never passes the lowest frontier."""
 

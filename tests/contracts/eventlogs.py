@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from gateway.clock import SystemClock
 from gateway.database.sqlite import SqliteDatabase
 from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.port import EventLog, NewRecord, Record, Topic
 from gateway.eventlog.sqlite import SqliteLog
-from tests.kafka_mock import MockCluster
 
 PARTITIONS = 3
 TIME = 1_767_225_600.25
@@ -101,16 +101,32 @@ async def sqlite(folder: Path) -> AsyncIterator[Opened]:
         await file.close()
 
 
+class Cluster(Protocol):
+    """Apache Kafka, or a mock of it."""
+
+    @property
+    def servers(self) -> str:
+        """`host:port,…`."""
+
+    def create_all(self, topics: Mapping[str, int]) -> None:
+        """Create topics with these numbers of partitions."""
+
+
+def prefix(cluster: Cluster, partitions: int = PARTITIONS) -> str:
+    """A prefix that nobody else has, with its topics."""
+    name = f"test{next(_PREFIXES)}"
+    cluster.create_all({f"{name}.{topic}": partitions for topic in Topic})
+    return name
+
+
 @asynccontextmanager
-async def kafka(cluster: MockCluster) -> AsyncIterator[Opened]:
+async def kafka(cluster: Cluster) -> AsyncIterator[Opened]:
     """The log on Kafka, with topics of its own."""
-    prefix = f"test{next(_PREFIXES)}"
-    for topic in Topic:
-        cluster.create(f"{prefix}.{topic}", PARTITIONS)
+    name = prefix(cluster)
     logs: list[KafkaLog] = []
 
     async def open_another() -> KafkaLog:
-        logs.append(KafkaLog(f"kafka://{cluster.servers}", prefix, SystemClock(), 5.0))
+        logs.append(KafkaLog(f"kafka://{cluster.servers}", name, SystemClock(), 5.0))
         await logs[-1].start()
         return logs[-1]
 

@@ -11,22 +11,27 @@ import pytest
 from gateway.eventlog.port import Extent, OffsetOutOfRange, Topic
 from tests.contracts import eventlogs
 from tests.contracts.eventlogs import PARTITIONS, TIME, Opened, kept, new, read
+from tests.kafka.apache import MARKS
 from tests.kafka_mock import MockCluster
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[MockCluster]:
+def mock() -> Iterator[MockCluster]:
     """A cluster for the whole suite; each test has topics of its own."""
     with MockCluster() as cluster:
         yield cluster
 
 
-@pytest.fixture(params=["sqlite", "kafka"])
-async def opened(
-    request: pytest.FixtureRequest, tmp_path: Path, cluster: MockCluster
-) -> AsyncIterator[Opened]:
-    """A new log."""
-    opening = eventlogs.sqlite(tmp_path) if request.param == "sqlite" else eventlogs.kafka(cluster)
+LOGS = ("sqlite", pytest.param("apache", marks=MARKS), "mock")
+
+
+@pytest.fixture(params=LOGS)
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
+    """A new log: in a file, on Apache Kafka, on librdkafka's mock of it."""
+    if request.param == "sqlite":
+        opening = eventlogs.sqlite(tmp_path)
+    else:
+        opening = eventlogs.kafka(request.getfixturevalue(request.param))
     async with opening as opened:
         yield opened
 
@@ -156,7 +161,7 @@ async def test_extents_say_what_there_is(opened: Opened) -> None:
 
 async def test_offsets_are_found_by_time(opened: Opened, request: pytest.FixtureRequest) -> None:
     """The first record at or after a time; the end where all are older."""
-    if "kafka" in request.node.name:
+    if "mock" in request.node.name:
         reason = "librdkafka's mock cluster answers every time with the end of the partition"
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     await opened.log.append([new(str(n), time=TIME + n) for n in range(4)])
@@ -175,6 +180,14 @@ async def test_a_topic_has_the_partitions_it_was_made_with(opened: Opened) -> No
     assert {opened.log.partitions(topic) for topic in Topic if topic is not Topic.REPLIES} == {
         PARTITIONS
     }
+
+
+async def test_a_frontier_may_be_told(opened: Opened) -> None:
+    """Again, and to nobody; it moves no reader."""
+    await opened.log.append([new("0"), new("1")])
+    for frontier in ({0: 2, 1: 0}, {0: 1}, {}):
+        await opened.log.tell_frontier("acme", frontier)
+    assert [record.offset for record in await read(opened.log, {0: 0}, 2)] == [0, 1]
 
 
 async def test_an_append_whose_caller_left_can_be_read(opened: Opened) -> None:

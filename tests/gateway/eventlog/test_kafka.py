@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.eventlog.brokers import brokers
 from gateway.eventlog.kafka import KafkaLog
-from gateway.eventlog.port import AppendUnknown, LogUnavailable, Topic
+from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, Topic
 from tests import kafka_mock
 from tests.contracts.eventlogs import new, read
 from tests.kafka_mock import MockCluster
@@ -23,15 +22,29 @@ DEADLINE = 1.5
 def cluster() -> Iterator[MockCluster]:
     """One broker, and the topics of the prefix `lw`."""
     with MockCluster() as cluster:
-        for topic in Topic:
-            cluster.create(f"lw.{topic}", 2)
+        create(cluster)
         yield cluster
 
 
+@pytest.fixture
+def elsewhere() -> Iterator[MockCluster]:
+    """Where the cluster may move to; nobody is there yet."""
+    with MockCluster() as cluster:
+        create(cluster)
+        cluster.down(1)
+        yield cluster
+
+
+def create(cluster: MockCluster) -> None:
+    """The topics."""
+    cluster.create_all({f"lw.{topic}": 2 for topic in Topic})
+
+
 @asynccontextmanager
-async def connected(cluster: MockCluster) -> AsyncIterator[KafkaLog]:
-    """A log with short deadlines."""
-    log = KafkaLog(f"kafka://{cluster.servers}", "lw", SystemClock(), DEADLINE)
+async def connected(*clusters: MockCluster) -> AsyncIterator[KafkaLog]:
+    """A log with short deadlines; each cluster is in its URL."""
+    url = f"kafka://{','.join(cluster.servers for cluster in clusters)}"
+    log = KafkaLog(url, "lw", SystemClock(), DEADLINE, stall=1.0)
     await log.start()
     try:
         yield log
@@ -110,6 +123,17 @@ async def test_closing_does_not_hang_on_a_broker_that_is_down(cluster: MockClust
             await waiting
 
 
+async def test_closing_does_not_hang_on_a_broker_that_does_not_answer(cluster: MockCluster) -> None:
+    """What is being sent waits for news of the cluster that a closed client is never told."""
+    async with connected(cluster) as log:
+        assert await log.append([new("0")]) == [0]
+        cluster.delay(1, 1000 * 60)
+        with pytest.raises(AppendUnknown, match="no answer"):
+            await log.append([new("1")])
+        async with asyncio.timeout(12):
+            await log.close()
+
+
 async def test_losing_a_leader_stops_only_its_partition(cluster: MockCluster) -> None:
     """The client's expired batch would poison the producer for good."""
     async with connected(cluster) as log:
@@ -165,38 +189,96 @@ async def test_a_reader_that_leaves_takes_nothing_with_it(cluster: MockCluster) 
         assert len(log._cursors[Topic.UPDATES]) == 1
 
 
-@pytest.mark.parametrize(
-    ("url", "servers"),
-    [
-        ("kafka://h1:9092,h2:9093", "h1:9092,h2:9093"),
-        ("kafka://h1,h2/?security=plaintext", "h1:9092,h2:9092"),
-        ("kafka://[::1]:9094", "[::1]:9094"),
-    ],
-)
-def test_brokers_are_read_from_the_url(url: str, servers: str) -> None:
-    """The port may be left out."""
-    assert brokers(url) == (servers, {})
+async def test_a_cluster_that_moved_is_found_again(
+    cluster: MockCluster, elsewhere: MockCluster
+) -> None:
+    """The client asks only brokers it knows; ours go back to those in the URL."""
+    async with connected(cluster, elsewhere) as log:
+        assert await log.append([new("0")]) == [0]
+        await read(log, {0: 0}, 1)
+        cluster.down(1)
+        elsewhere.up(1)
+        with pytest.raises(AppendUnknown):
+            await log.append([new("lost with the old place")])
+        assert await appended(log, "1") == [0]
+        assert await first_extent(log) == Extent(0, 1)
+        assert [record.value for record in await read(log, {0: 0}, 1)] == [b"1"]
 
 
-def test_tls_is_asked_for_in_the_url() -> None:
-    """With the machine's own authorities."""
-    servers, options = brokers("kafka://h1:9093?security=ssl")
-    assert (servers, options["security_protocol"]) == ("h1:9093", "SSL")
-    assert options["ssl_context"].check_hostname is True
+async def first_extent(log: KafkaLog) -> Extent:
+    """Of the first partition, once the cluster answers."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return (await log.extents(Topic.UPDATES))[0]
+            except LogUnavailable:
+                await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "kafka://",
-        "kafka://h1,,h2",
-        "http://h1",
-        "kafka://h1/topic",
-        "kafka://h1?security=none",
-        "kafka://h1?acks=0",
-    ],
-)
-def test_another_url_is_refused(url: str) -> None:
-    """Rather than half understood."""
-    with pytest.raises(ValueError, match=r"kafka://|security"):
-        brokers(url)
+async def until_leaderless(log: KafkaLog) -> None:
+    """Append until the producer knows that nobody leads."""
+    async with asyncio.timeout(10):
+        while True:
+            with pytest.raises(LogUnavailable) as refused:
+                await log.append([new("1")])
+            if "has no leader" in str(refused.value):
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_cluster_that_moved_without_a_leader_is_found_again(
+    cluster: MockCluster, elsewhere: MockCluster
+) -> None:
+    """Nothing can be sent then, so nothing fails that would cost the producer."""
+    async with connected(cluster, elsewhere) as log:
+        assert await log.append([new("0")]) == [0]
+        cluster.lead("lw.updates", 0, None)
+        await until_leaderless(log)
+        cluster.down(1)
+        elsewhere.up(1)
+        assert await appended(log, "2") == [0]
+
+
+async def test_a_consumer_that_stands_still_is_replaced(cluster: MockCluster) -> None:
+    """It says nothing of its own; that the log holds more does."""
+    async with connected(cluster) as log:
+        await log.append([new("0")])
+        await read(log, {0: 0}, 1)
+        (cursor,) = log._cursors[Topic.UPDATES]
+        standing = cursor._consumer
+        standing._fetcher._fetch_task.cancel()
+        await log.append([new("1")])
+        assert [record.offset for record in await read(log, {0: 1}, 1)] == [1]
+        assert (log._cursors[Topic.UPDATES], cursor._consumer is standing) == ([cursor], False)
+
+
+async def test_a_consumer_with_nothing_to_read_is_left_alone(cluster: MockCluster) -> None:
+    """However long that takes."""
+    async with connected(cluster) as log:
+        await log.append([new("0")])
+        await read(log, {0: 0}, 1)
+        (cursor,) = log._cursors[Topic.UPDATES]
+        idle = cursor._consumer
+        for _ in range(3):
+            assert await log.fetch(Topic.UPDATES, {0: 1}, 10, 1.0) == []
+        assert cursor._consumer is idle
+
+
+async def test_a_consumer_that_fails_is_replaced(
+    cluster: MockCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of."""
+
+    async def failing(*places: object, timeout_ms: int) -> object:
+        raise KeyError(places, timeout_ms)
+
+    async with connected(cluster) as log:
+        await log.append([new("0")])
+        await read(log, {0: 0}, 1)
+        (cursor,) = log._cursors[Topic.UPDATES]
+        failed = cursor._consumer
+        monkeypatch.setattr(failed, "getmany", failing)
+        assert await log.fetch(Topic.UPDATES, {0: 1}, 10, 2.5) == []
+        await log.append([new("1")])
+        assert [record.offset for record in await read(log, {0: 1}, 1)] == [1]
+        assert cursor._consumer is not failed

@@ -56,3 +56,14 @@ def test_a_lost_offset_is_told_once_what_came_before_is_taken() -> None:
     assert ahead.lost({0: 2}) == 0
     ahead.begin({0: 7})
     assert ahead.lost({0: 7}) is None
+
+
+def test_a_hole_in_the_log_is_passed_by() -> None:
+    """It is one when what was fetched again from there begins after it as well."""
+    ahead = ReadAhead(10)
+    ahead.begin({0: 5})
+    assert [ahead.feed(0, run(7, 9)), ahead.feed(0, run(7, 9))] == [5, None]
+    assert ahead.take({0: 5}, 10) == run(7, 9)
+    assert [ahead.ends(), ahead.feed(0, run(12, 13)), ahead.ends()] == [{0: 9}, 9, {0: 9}]
+    ahead.begin({0: 9})
+    assert ahead.feed(0, run(12, 13)) == 9

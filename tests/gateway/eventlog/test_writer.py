@@ -23,6 +23,8 @@ class Cluster:
 
     log: dict[int, list[str]] = field(default_factory=dict)
     leaderless: set[int] = field(default_factory=set)
+    moved: bool = False
+    """Whether a producer meets none of the brokers it knows."""
     silent: set[int] = field(default_factory=set)
     """Partitions that never answer, though they append."""
     refused: list[LogUnavailable] = field(default_factory=list)
@@ -44,8 +46,10 @@ class Cluster:
 class FakeProducer:
     cluster: Cluster
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    stranded: bool = False
 
     def led(self, topic: str, part: int) -> bool:  # noqa: ARG002 - the port's
+        self.stranded = self.cluster.moved
         return part not in self.cluster.leaderless
 
     def batch(self, records: Iterable[NewRecord]) -> tuple[list[str], int]:
@@ -202,6 +206,19 @@ async def test_a_partition_without_leader_is_refused_at_once() -> None:
     cluster.leaderless.clear()
     assert await append("c") == [0]
     assert len(cluster.connected) == 1
+
+
+@in_virtual_time
+async def test_a_producer_whose_brokers_have_moved_is_replaced() -> None:
+    """Without a leader nothing is sent, and so nothing fails."""
+    cluster = Cluster(leaderless={0}, moved=True)
+    _, append = await writer_on(cluster)
+    with pytest.raises(LogUnavailable, match="t/0 has no leader"):
+        await append("a")
+    cluster.leaderless.clear()
+    cluster.moved = False
+    assert await append("b") == [0]
+    assert len(cluster.connected) == 2
 
 
 @in_virtual_time
