@@ -75,6 +75,10 @@ class Reader:
         self._frontiers[part].settle(pos)
         self._dirty.add(part)
 
+    def bases(self) -> dict[int, int]:
+        """Per partition the offset below which all is settled."""
+        return {part: frontier.base for part, frontier in self._frontiers.items()}
+
     @property
     def dirty(self) -> bool:
         """Whether a frontier has moved since `rows`."""
