@@ -65,10 +65,10 @@ class Owner:
         await self._roster.leave()
 
     async def _share(self) -> None:
-        """See each second who has what, and let one connector at a time go of too many."""
+        """See now and then who has what, and let one connector at a time go of too many."""
         going: Worker | None = None
         while True:
-            await self._rest(LOOK)
+            await self._rest(self._roster.pause)
             if self._stopping.is_set():
                 return
             await self._roster.look()

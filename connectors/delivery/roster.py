@@ -39,6 +39,12 @@ class Roster:
         self._mine: set[str] = set()
         self._kept: set[str] = set()
 
+    @property
+    def pause(self) -> float:
+        """Seconds to the next look: there is no hurry while this process has all, and is alone."""
+        alone = not self._others and len(self._mine) == len(self._names)
+        return RENEW if alone else LOOK
+
     async def look(self) -> None:
         """See who there is, and who has what. With the store away all stays as it was."""
         try:
