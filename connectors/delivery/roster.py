@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from functools import partial
 from math import ceil
 
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
 from gateway.store import leases
-from gateway.store.leases import RENEW, LeaseRow
+from gateway.store.leases import RENEW, TTL, LeaseRow
 from gateway.store.port import Store
 
 LOOK = 1.0
@@ -50,9 +51,11 @@ class Roster:
         try:
             await self._enrol()
             rows = await self._store.run(leases.everything)
+            now, at = self._clock.now(), self._clock.monotonic()
+            for process in gone(rows, now):
+                await self._store.run(partial(leases.dismiss, ROLE, process))
         except DatabaseUnavailable:
             return
-        now, at = self._clock.now(), self._clock.monotonic()
         self._counts = counted(self._names, rows, now)
         found = free(self._names, rows, self._process, now)
         self._free = {name: self._free.get(name, at) for name in found}
@@ -116,6 +119,12 @@ def counted(names: Collection[str], rows: Iterable[LeaseRow], now: float) -> Cou
         if row.name in names and row.owner in counts:
             counts[row.owner] += 1
     return counts
+
+
+def gone(rows: Iterable[LeaseRow], now: float) -> list[str]:
+    """Processes that have not said for long that they live; `now` is unix seconds."""
+    prefix = leases.member(ROLE, "")
+    return [row.owner for row in rows if row.name.startswith(prefix) and row.until < now - TTL]
 
 
 def free(

@@ -77,16 +77,11 @@ def member(role: str, process: str) -> str:
 
 
 def enrol(role: str, process: str, now: float) -> Operation[None]:
-    """Say that a process lives and has a role; processes that have not said so for long go."""
+    """Say that a process lives and has a role."""
     yield Query(
         "INSERT INTO leases (name, owner, epoch, until) VALUES (?, ?, 1, ?)"
         " ON CONFLICT (name) DO UPDATE SET until = excluded.until",
         (member(role, process), process, now + TTL),
-    )
-    prefix = member(role, "")
-    yield Query(
-        "DELETE FROM leases WHERE substr(name, 1, ?) = ? AND until < ?",
-        (len(prefix), prefix, now - TTL),
     )
 
 

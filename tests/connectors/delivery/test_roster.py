@@ -10,7 +10,7 @@ import pytest
 
 from connectors.delivery.owner import Owner
 from connectors.delivery.plan import Plan
-from connectors.delivery.roster import counted, free, share
+from connectors.delivery.roster import counted, free, gone, share
 from gateway.store.leases import TTL, LeaseRow
 from tests.connectors.delivery.engine import Bench, bench, passed, plan, update
 from tests.connectors.delivery.fake_vendor import ok
@@ -45,6 +45,7 @@ def test_only_processes_that_live_count() -> None:
         LeaseRow("@ledger", "a", 20.0),
     ]
     assert counted(NAMES, rows, 15.0) == Counter({"a": 1, "b": 0})
+    assert (gone(rows, 15.0), gone(rows, 26.0)) == ([], ["gone"])
     assert free(NAMES, rows, "b", 15.0) == {"c2", "c3"}
     assert free(NAMES, rows, "a", 15.0) == {"c0", "c2", "c3"}
 
