@@ -26,6 +26,7 @@ from gateway.journal.embedded import EmbeddedJournal
 from gateway.journal.port import Journal
 from gateway.journal.split import SplitJournal
 from gateway.metrics import Metrics
+from gateway.settings.checks import kind_of
 from gateway.settings.model import Settings
 from gateway.store import belonging, leases, standing
 from gateway.store.belonging import OtherLog
@@ -142,7 +143,17 @@ async def _apart(
 
 
 async def _store(url: str, opened: AsyncExitStack) -> Store:
-    return await _locked(_file(url, opened))
+    if kind_of(url) == "sqlite":
+        return await _locked(_file(url, opened))
+    # As above, with a file.
+    from gateway.database.postgres import PostgresDatabase  # noqa: PLC0415 - as above
+
+    database = PostgresDatabase(url)
+    opened.push_async_callback(database.close)
+    await database.start()
+    store = Store(database)
+    await store.start()
+    return store
 
 
 async def _locked(database: Database) -> Store:
