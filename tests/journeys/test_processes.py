@@ -12,7 +12,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.postgres_server import PostgresServer
 
 from connectors.sandbox.faults import Fault
 from gateway.store.leases import TTL
@@ -32,6 +31,7 @@ from tests.journeys.running import (
     repeated_only_newest,
 )
 from tests.kafka_mock import MockCluster
+from tests.postgres_server import PostgresServer
 
 LEADS = [str(number) for number in range(8)]
 CONNECTORS = {"noojee-au", "polly"}
