@@ -220,6 +220,12 @@ CALLERS = (
 )
 
 LOG = (
+    states(
+        "Store writable",
+        "While it is not, calls that wait or carry a key hear busy; an embedded one is the log.",
+        YES_NO,
+        Query("min by (instance) (leadwire_store_writable)", "{{instance}}"),
+    ),
     lines(
         "Time of an append",
         "s",

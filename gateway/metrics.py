@@ -218,6 +218,12 @@ class Metrics(Collector):
     log_writable = Definition(
         Gauge, "leadwire_log_writable", "1 while an update can be made durable"
     )
+    store_writable = Definition(Gauge, "leadwire_store_writable", "1 while the store takes writes")
+    unclaimed_calls = Definition(
+        Counter,
+        "leadwire_unclaimed_calls_total",
+        "Calls taken without a look for an earlier one that is the same: the store was away",
+    )
     log_free_bytes = Definition(
         Gauge, "leadwire_log_free_bytes", "Disk space left for the embedded log"
     )

@@ -1,9 +1,9 @@
 """The life of a server process: start, run, drain.
 
-On SIGTERM the process first says that it is not ready, then takes no new connections, answers
-the calls that wait, lets deliveries under way end and settles them, gives its leases back and
-closes. What does not end within `shutdown_within` is left for the next process, which finds it
-in the log.
+On SIGTERM the process first says that it is not ready; a moment later (`server.drain_after`) it
+takes no new connections, answers the calls that wait, lets deliveries under way end and settles
+them, gives its leases back and closes. What does not end within `shutdown_within` is left for the
+next process, which finds it in the log.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from gateway.ledger.projector import Projector
 from gateway.ledger.retention import Retention
 from gateway.metrics import Metrics
 from gateway.settings.model import Settings
+from gateway.storage import open_storage
 from gateway.store import connectors
 from gateway.store.board import Board
 from gateway.store.links import Links
@@ -43,11 +44,19 @@ class Server:
     """One process with some roles."""
 
     def __init__(
-        self, settings: Settings, vendors: Sequence[Vendor], clock: Clock, roles: Sequence[str]
+        self,
+        settings: Settings,
+        vendors: Sequence[Vendor],
+        clock: Clock,
+        roles: Sequence[str],
+        *,
+        shared: bool = False,
     ) -> None:
-        """`start` opens everything."""
+        """`start` opens everything; `shared`: other processes listen on our port too."""
+        self._shared = shared
         self._settings = _fitted(settings)
         self._vendors, self._clock, self._roles = vendors, clock, frozenset(roles)
+        self._process = wiring.process_name()
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.metrics = Metrics()
@@ -62,23 +71,26 @@ class Server:
 
     async def start(self) -> None:
         """Open log and store, start the roles, listen. Raises ForeignDatabase, NewerStore,
-        DatabaseUnavailable, OSError."""
+        DatabaseUnavailable, LogUnavailable, OSError, and ValueError for an address that is
+        none."""
         self.metrics.build_info(__version__).set(1)
-        self.storage = await wiring.open_storage(self._settings, self._clock, self.metrics)
+        self.storage = await open_storage(self._settings, self._clock, self.metrics)
         self._stack.push_async_callback(self.storage.close)
         self.links = Links(self.storage.store)
         await self.links.refresh()
         self._run(self._beat())
         kept = self._settings.log.retention, self._settings.store.retention
-        self._run(Retention(self.storage.log, self.storage.store, self._clock, *kept).run())
-        ports = wiring.ports(self.storage, self._clock, self.metrics, self.links, self.board)
+        self._run(Retention(self.storage.own_log, self.storage.store, self._clock, *kept).run())
+        ports = wiring.ports(
+            self.storage, self._clock, self.metrics, self.links, self.board, self._process
+        )
         self.owner = Owner(wiring.plans(self._settings, self._vendors), ports)
         await self.owner.introduce()
         if "connectors" in self._roles:
             self._run(self.owner.run())
         if "ledger" in self._roles:
             log, store = self.storage.log, self.storage.store
-            self._run(Projector(log, store, self._clock, ports.process).run())
+            self._run(Projector(log, store, self._clock, self._process).run())
         self.explaining = wiring.explaining(
             self._settings,
             self._vendors,
@@ -94,6 +106,13 @@ class Server:
         self.ready = True
         lines.info("server.ready", port=self.port, admin_port=self.admin_port)
 
+    async def leave(self) -> None:
+        """Say that this process is not ready, and go on for as long as it takes whoever sends
+        calls here to hear of it."""
+        self.ready = False
+        if self._door is not None and not self.failed.done():
+            await self._clock.sleep(self._settings.server.drain_after)
+
     async def stop(self) -> None:
         """Drain and close."""
         self.ready = False
@@ -102,6 +121,7 @@ class Server:
         if self._door is not None:
             await self._door.close(self._settings.shutdown_within)
             await self.front.claiming.finish()
+            await self.front.mailbox.stop()
         left = max(1.0, within - (self._clock.monotonic() - began))
         if self.owner is not None:
             await self.owner.stop(left)
@@ -122,13 +142,18 @@ class Server:
             self.links,
             self.board,
             self.explaining,
+            self._process,
         )
+        await self.front.mailbox.start()
+        self._run(self.front.mailbox.run())
         self._run(self.front.waiting.run())
         self._run(self.front.claiming.run())
         server = self._settings.server
         connections = Connections(bounds(server), self._clock, self.metrics)
         serve = self.front.door.serve
-        self._door = Listener(serve, server.host, server.port, server.tls, connections)
+        self._door = Listener(
+            serve, server.host, server.port, server.tls, connections, shared=self._shared
+        )
         await self._door.open()
         self.port = self._door.port
 
@@ -139,6 +164,9 @@ class Server:
         waiting = None if self._door is None else self.front.waiting
         health = wiring.health(self.storage, self._clock, lambda: self.ready)
         self._run(health.watch())
+        of_store = wiring.store_health(self.storage, self._clock)
+        if of_store is not None:
+            self._run(of_store.watch())
         served = wiring.admin(parts, self.metrics, waiting, health, lambda: self.ready)
         settings = self._settings.admin
         listener = AdminListener(served.application(), settings.host, settings.port, settings.tls)
@@ -153,7 +181,7 @@ class Server:
                 await self.links.refresh()
                 self.board.read(await self.storage.store.run(connectors.all_rows))
             except DatabaseUnavailable as error:
-                self.storage.condition.failed(str(error))
+                self.storage.store_condition.failed(str(error))
             await self._clock.sleep(BEAT)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""From settings to parts: the only place that picks adapters and knows both halves."""
+"""From settings to parts: the only place that knows both halves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from connectors.delivery.rehearsing import Rehearsing
 from connectors.vendor import Vendor
 from gateway import lines
 from gateway.clock import Clock
-from gateway.database.sqlite import SqliteDatabase
 from gateway.dialect import Dialect
 from gateway.edge import openapi
 from gateway.edge.admin.application import Admin
@@ -29,67 +28,24 @@ from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
 from gateway.edge.explaining import Explaining
 from gateway.edge.intake import Intake
+from gateway.edge.mailbox import Mailbox
 from gateway.edge.native import NATIVE
 from gateway.edge.paths import Paths
 from gateway.edge.patience import Patience
 from gateway.edge.views import Views
-from gateway.edge.waiting import REPLIES, Waiting
-from gateway.eventlog.sqlite import SqliteLog
-from gateway.journal.condition import Condition
-from gateway.journal.embedded import EmbeddedJournal
+from gateway.edge.waiting import Waiting
 from gateway.metrics import Metrics
 from gateway.routes import Routes
 from gateway.settings.model import ConnectorSettings, Settings
-from gateway.settings.problems import Problem, SettingsError
-from gateway.store import leases
+from gateway.storage import Storage
 from gateway.store.board import Board
 from gateway.store.links import Links
-from gateway.store.port import Store
 from gateway.transport.aiohttp_client import AiohttpClient, written
 from gateway.transport.guard import Guard
 from gateway.transport.port import HttpClient
 
-
-@dataclass(frozen=True)
-class Storage:
-    """The log and the store, open."""
-
-    database: SqliteDatabase
-    log: SqliteLog
-    store: Store
-    journal: EmbeddedJournal
-    condition: Condition
-
-    async def close(self) -> None:
-        """Finish what is queued and let go of the file."""
-        await self.log.close()
-        await self.database.close()
-        rescued = self.database.connection.rescued
-        if rescued is not None:
-            lines.error("storage.rescued", copy=rescued)
-
-
-async def open_storage(settings: Settings, clock: Clock, metrics: Metrics) -> Storage:
-    """Open the embedded log and store. Raises ForeignDatabase, NewerStore, DatabaseUnavailable,
-    and SettingsError for another log."""
-    if not settings.log.url.startswith("sqlite:"):
-        text = "a Kafka log is not available yet: write sqlite:PATH"
-        raise SettingsError([Problem("", ("log", "url"), text)])
-    database = SqliteDatabase(settings.log.url.removeprefix("sqlite:"))
-    try:
-        store = Store(database)
-        await store.start()
-        log = SqliteLog(database, settings.log.partitions)
-        await log.start()
-        # The file is locked by us, so whoever held a lease in it is gone.
-        await store.run(leases.release_all)
-    except BaseException:
-        await database.close()
-        raise
-    condition = Condition(clock, metrics.log_writable())
-    flushed = metrics.log_append_seconds().observe
-    journal = EmbeddedJournal(database, log, clock, flushed, condition.failed)
-    return Storage(database, log, store, journal, condition)
+_SOMEWHERE = "0"
+"""Where a dry run would have its reply sent: nothing is sent."""
 
 
 def process_name() -> str:
@@ -103,7 +59,14 @@ def dialects(vendors: Iterable[Vendor]) -> dict[str, Dialect]:
     return {**theirs, NATIVE.name: NATIVE.dialect}
 
 
-def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board: Board) -> Ports:
+def ports(
+    storage: Storage,
+    clock: Clock,
+    metrics: Metrics,
+    links: Links,
+    board: Board,
+    process: str,
+) -> Ports:
     """What connectors work with."""
     return Ports(
         storage.log,
@@ -115,7 +78,7 @@ def ports(storage: Storage, clock: Clock, metrics: Metrics, links: Links, board:
         metrics,
         client,
         random.random,
-        process_name(),
+        process,
     )
 
 
@@ -140,7 +103,7 @@ def explaining(
         spoken,
         Paths(spoken.values()),
         Credentials(settings.tenants, spoken),
-        Builder(routes, links, str(REPLIES)),
+        Builder(routes, links, lambda: _SOMEWHERE),
         routes,
         Rehearsing(plans(settings, vendors), links, storage.store, clock, written),
         board,
@@ -207,6 +170,7 @@ class Front:
 
     door: Door
     waiting: Waiting
+    mailbox: Mailbox
     claiming: Claiming
 
 
@@ -219,6 +183,7 @@ def front(
     links: Links,
     board: Board,
     explained: Explaining,
+    process: str,
 ) -> Front:
     """The inbound listener's parts."""
     routes = Routes(settings.routes, settings.tenants, _route_failed)
@@ -226,7 +191,7 @@ def front(
     claiming = Claiming(storage.store, clock)
     intake = Intake(
         Credentials(settings.tenants, spoken),
-        Builder(routes, links, str(waiting.partition)),
+        Builder(routes, links, lambda: waiting.replyto),
         storage.journal,
         storage.log,
         Patience(waiting, board, settings.server.max_waiting),
@@ -238,7 +203,8 @@ def front(
     asking = Asking(intake, storage.store, storage.log, clock)
     paths = Paths(spoken.values())
     door = Door(paths, intake, asking, explained, claiming, settings.server, clock, metrics)
-    return Front(door, waiting, claiming)
+    mailbox = Mailbox(waiting, storage.log, storage.store, clock, process)
+    return Front(door, waiting, mailbox, claiming)
 
 
 def operated(
@@ -250,7 +216,14 @@ def operated(
 
 def health(storage: Storage, clock: Clock, going: Callable[[], bool]) -> Health:
     """What says whether the process can do its work."""
-    return Health(storage.store, storage.condition, clock, going)
+    return Health(storage.probe, storage.condition, clock, going)
+
+
+def store_health(storage: Storage, clock: Clock) -> Health | None:
+    """What sees when trouble of the store alone is over; None where log and store are one."""
+    if storage.store_condition is storage.condition:
+        return None
+    return Health(storage.store_probe, storage.store_condition, clock, lambda: True)
 
 
 def admin(

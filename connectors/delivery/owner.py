@@ -1,5 +1,6 @@
 """Who runs a connector: takes its lease, keeps it, and runs a worker while it holds.
 
+Processes share the connectors (`roster`): one that has too many drains one and gives it back.
 A worker that ends with an exception is started again from the stored frontier after a pause that
 grows; the exception is logged. What was under way is then sent again, as after a crash.
 """
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from connectors.delivery.plan import Plan, Ports
+from connectors.delivery.roster import LOOK, Roster
 from connectors.delivery.worker import Drained, Worker
 from gateway import lines
 from gateway.clock import from_rfc3339
@@ -29,6 +31,8 @@ class Owner:
     def __init__(self, plans: Sequence[Plan], ports: Ports) -> None:
         """`run` starts them."""
         self._plans, self._ports = plans, ports
+        names = [plan.lease for plan in plans]
+        self._roster = Roster(names, ports.store, ports.clock, ports.process)
         self._workers: dict[str, Worker] = {}
         self._stopping = asyncio.Event()
 
@@ -41,8 +45,14 @@ class Owner:
             await self._ports.store.run(partial(settling.begin, plan.name, Topic.UPDATES, begin))
 
     async def run(self) -> None:
-        """Keep every connector running until `stop`."""
-        await asyncio.gather(*(self._keep(plan) for plan in self._plans))
+        """Keep every connector running until `stop`, or this process's share of them."""
+        await self._roster.look()
+        sharing = asyncio.create_task(self._share())
+        try:
+            await asyncio.gather(*(self._keep(plan) for plan in self._plans))
+        finally:
+            sharing.cancel()
+            await asyncio.gather(sharing, return_exceptions=True)
 
     async def stop(self, within: float) -> None:
         """Drain every worker; what is not done `within` seconds is left for the next owner."""
@@ -52,6 +62,21 @@ class Owner:
         deadline = self._ports.clock.monotonic() + within
         while self._workers and self._ports.clock.monotonic() < deadline:
             await self._ports.clock.sleep(0.02)
+        await self._roster.leave()
+
+    async def _share(self) -> None:
+        """See now and then who has what, and let one connector at a time go of too many."""
+        going: Worker | None = None
+        while True:
+            await self._rest(self._roster.pause)
+            if self._stopping.is_set():
+                return
+            await self._roster.look()
+            name = self._roster.spare(self._workers)
+            if name is not None and going not in self._workers.values():
+                lines.info("connector.let_go", connector=name)
+                going = self._workers[name]
+                going.drain()
 
     def worker(self, name: str) -> Worker | None:
         """The worker of a connector, while this process runs it."""
@@ -61,18 +86,23 @@ class Owner:
         pause = FIRST_PAUSE
         clock = self._ports.clock
         while not self._stopping.is_set():
-            began = clock.monotonic()
+            if not self._roster.claim(plan.lease):
+                await self._rest(LOOK)
+                continue
+            began, let_go = clock.monotonic(), False
             try:
-                if await self._hold(plan):
-                    return
+                let_go = await self._hold(plan)
                 pause = FIRST_PAUSE
             except (LeaseLost, DatabaseUnavailable, LogUnavailable) as error:
                 lines.warning("connector.interrupted", connector=plan.lease, reason=str(error))
             except Exception:  # noqa: BLE001 - one connector's fault must not stop the others
                 lines.exception("connector.failed", connector=plan.lease)
+            finally:
+                self._roster.drop(plan.lease)
             if clock.monotonic() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            await self._rest(pause)
+            # What was let go is for another process to take.
+            await self._rest(RENEW if let_go else pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _hold(self, plan: Plan) -> bool:
@@ -81,12 +111,21 @@ class Owner:
         asked = ports.clock.monotonic()
         epoch = await self._acquire(plan)
         if epoch is None:
-            await self._rest(RENEW)
             return False
-        frontiers = await first_frontiers(plan, ports, epoch)
-        worker = Worker(plan, ports, epoch, frontiers)
-        worker.gate.leased(asked + TTL)
-        self._workers[plan.lease] = worker
+        try:
+            frontiers = await first_frontiers(plan, ports, epoch)
+            worker = Worker(plan, ports, epoch, frontiers)
+            worker.gate.leased(asked + TTL)
+            self._workers[plan.lease] = worker
+            await self._work(plan, worker, epoch)
+        except Drained:
+            return True
+        finally:
+            self._workers.pop(plan.lease, None)
+            await self._release(plan)
+        return False
+
+    async def _work(self, plan: Plan, worker: Worker, epoch: int) -> None:
         working = asyncio.create_task(worker.run())
         renewing = asyncio.create_task(self._renew(plan, worker, epoch))
         if self._stopping.is_set():
@@ -96,15 +135,10 @@ class Owner:
             for task in (renewing, working):
                 if task.done():
                     task.result()
-        except Drained:
-            return True
         finally:
             for task in (working, renewing):
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
-            self._workers.pop(plan.lease, None)
-            await self._release(plan)
-        return False
 
     async def _renew(self, plan: Plan, worker: Worker, epoch: int) -> None:
         clock = self._ports.clock

@@ -8,12 +8,15 @@ from math import inf
 
 from connectors.delivery.frontier import Frontier
 from connectors.delivery.queued import Queued
-from gateway.eventlog.port import EventLog, Record, Topic
+from gateway.eventlog.port import EventLog, OffsetOutOfRange, Record, Topic
 from gateway.store.settling import FrontierRow
 
 FETCH = 500
 REMEMBERED = 10_000
 """Event ids of each partition kept to drop a record that was appended twice."""
+LOOK_BACK = 1000
+"""Settled records of each partition whose ids are read first, where records may come twice: what
+comes again comes soon, but the connector may have begun in between."""
 
 
 class Reader:
@@ -28,6 +31,7 @@ class Reader:
             for part, row in frontiers.items()
         }
         self._next = {part: frontier.base for part, frontier in self._frontiers.items()}
+        self._begun = not log.repeats
         self._dirty: set[int] = set()
         self._recent: dict[int, deque[str]] = {}
         self._known: dict[int, set[str]] = {}
@@ -37,14 +41,30 @@ class Reader:
     async def read(self, wait: float) -> list[Queued]:
         """The connector's next updates, in order inside each partition; empty after `wait`
         seconds. Raises OffsetOutOfRange, LogUnavailable."""
+        if not self._begun:
+            await self._look_back()
         positions = {
             part: offset for part, offset in self._next.items() if not self._frontiers[part].full
         }
-        records = await self._log.fetch(Topic.UPDATES, positions, FETCH, wait)
+        try:
+            records = await self._log.fetch(Topic.UPDATES, positions, FETCH, wait)
+        except OffsetOutOfRange as gap:
+            base = self._frontiers[gap.partition].base
+            if gap.offset >= base:
+                raise
+            self._next[gap.partition] = base  # what it looked back to has gone since
+            return []
         found = [queued for record in records if (queued := self._take(record)) is not None]
         if records:
             self._rotate(records[-1].partition)
         return found
+
+    async def _look_back(self) -> None:
+        extents = await self._log.extents(Topic.UPDATES)
+        for part, base in self._next.items():
+            start = extents[part].start
+            self._next[part] = max(start, base - LOOK_BACK) if start <= base else base
+        self._begun = True
 
     def is_past(self, places: Mapping[int, int]) -> bool:
         """Whether everything up to these offsets was read, in the partitions that are read."""
@@ -54,6 +74,10 @@ class Reader:
         """An offset needs no more work."""
         self._frontiers[part].settle(pos)
         self._dirty.add(part)
+
+    def bases(self) -> dict[int, int]:
+        """Per partition the offset below which all is settled."""
+        return {part: frontier.base for part, frontier in self._frontiers.items()}
 
     @property
     def dirty(self) -> bool:
@@ -90,10 +114,15 @@ class Reader:
         frontier = self._frontiers[part]
         self._next[part] = pos + 1
         frontier.seen(pos)
-        if frontier.is_settled(pos):
+        settled = frontier.is_settled(pos)
+        if settled and not self._log.repeats:
             return None
         names, event_id = _addressed(record.headers)
-        if self._name not in names or (self._log.repeats and self._repeated(part, event_id)):
+        ours = self._name in names
+        repeated = ours and self._log.repeats and self._repeated(part, event_id)
+        if settled:
+            return None
+        if repeated or not ours:
             self.settle(part, pos)
             return None
         try:

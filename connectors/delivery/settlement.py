@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import orjson
@@ -25,6 +25,10 @@ from gateway.model.outcome import Kind, Outcome
 from gateway.model.trigger import Trigger
 from gateway.store.fields import APPLIED
 from gateway.store.settling import DeadLetterRow, FieldRow, ParkedRow
+
+OUTCOME_BYTES = 400_000
+"""Bytes of an outcome, with what a vendor returned; of a longer one only the verdict is kept, or no
+log would take it, nor anything that comes after."""
 
 
 class Finished(NamedTuple):
@@ -158,14 +162,16 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
     queued, outcome = item.queued, item.outcome
     event = queued.event
     headers, value = outcome_headers(outcome), outcome_value(outcome)
+    told = outcome
+    if len(value) > OUTCOME_BYTES:
+        told = replace(outcome, snapshot=None, details={}, dropped=())
+        value = outcome_value(told)
     changes.records.append(
-        NewRecord(Topic.OUTCOMES, queued.part, event.lead_key, headers, value, now, outcome)
+        NewRecord(Topic.OUTCOMES, queued.part, event.lead_key, headers, value, now, told)
     )
     if event.replyto is not None and event.authority == outcome.connector:
         changes.records.append(
-            NewRecord(
-                Topic.REPLIES, int(event.replyto), event.lead_key, headers, value, now, outcome
-            )
+            NewRecord(Topic.REPLIES, int(event.replyto), event.lead_key, headers, value, now, told)
         )
     if event.followers == "after_authority" and event.authority == outcome.connector:
         changes.verdicts.append((event.id, outcome.kind is Kind.APPLIED, now))
@@ -189,7 +195,7 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
                 )
             )
     if item.dead_letter:
-        _condemn(queued, outcome, now, changes)
+        _condemn(queued, told, now, changes)
 
 
 def _remember(queued: Queued, outcome: Outcome, changes: Changes) -> None:

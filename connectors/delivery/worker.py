@@ -362,6 +362,7 @@ class Worker:
         self._kick()
         self._settler.flush()
         await self._reporter.report()
+        await self._ports.log.tell_frontier(name, self.reader.bases())
 
     async def _resume(self) -> None:
         """An operator says that what was wrong is mended, and accepts a gap in the log."""

@@ -18,7 +18,6 @@ from connectors.registry import VENDORS
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
 from gateway.commands.configured import configured
-from gateway.database.files import ForeignDatabase
 from gateway.database.port import DatabaseUnavailable
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
@@ -31,9 +30,9 @@ from gateway.metrics import Metrics
 from gateway.model.json import JsonValue
 from gateway.settings import Settings
 from gateway.settings.model import AdminSettings, LoggingSettings
+from gateway.storage import UNOPENED, open_storage
 from gateway.store.board import Board
 from gateway.store.links import Links
-from gateway.store.schema import NewerStore
 from gateway.transport.aiohttp_client import AiohttpClient
 from gateway.transport.port import ConnectFailed, HttpClient, HttpRequest, HttpResponse
 
@@ -204,8 +203,8 @@ async def answers(remote: Remote) -> bool:
 @asynccontextmanager
 async def _opened(settings: Settings, clock: Clock, url: str) -> AsyncIterator[Local]:
     try:
-        storage = await wiring.open_storage(settings, clock, Metrics())
-    except (ForeignDatabase, NewerStore, DatabaseUnavailable, OSError) as error:
+        storage = await open_storage(settings, clock, Metrics())
+    except UNOPENED as error:
         raise Failed(f"no server answers at {url}, and {error}") from error
     try:
         projector = Projector(storage.log, storage.store, clock, wiring.process_name())

@@ -10,7 +10,6 @@ from gateway.clock import SystemClock
 from gateway.commands import printed, reach
 from gateway.commands.configured import DEFAULT, ConfigFile
 from gateway.commands.printed import AsJson
-from gateway.eventlog.kafka.topics import ensure as make
 from gateway.eventlog.layout import Finding, Report
 from gateway.eventlog.port import LogUnavailable
 from gateway.settings import Settings
@@ -37,6 +36,8 @@ def ensure(
     Nothing of a topic that is there is changed. Another number of partitions is exit code 1: a
     lead's updates would change partition, and lose their order.
     """
+    # Who uses no Kafka need not load its client to use the others.
+    from gateway.eventlog.kafka.topics import ensure as make  # noqa: PLC0415 - as above
 
     async def work(settings: Settings) -> Report:
         if not settings.log.url.startswith("kafka:"):

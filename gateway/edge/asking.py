@@ -40,6 +40,8 @@ LATELY = 600.0
 """Seconds over which the rate of a workload is counted."""
 KEPT = 5.0
 """Seconds for which a counted workload is told again: counting reads many rows."""
+READ_WITHIN = 2.0
+"""Seconds to get a record that is known to be there, from a log that is elsewhere."""
 _TIMED = frozenset({"retry", "pending"})
 """States of a parked update that have a time."""
 _EVENT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -111,7 +113,8 @@ class Asking:
         """The update itself, from the log."""
         place: UpdateRecord = story.update
         try:
-            records = await self.log.fetch(Topic.UPDATES, {place.part: place.pos}, 1, 0.0)
+            wanted = {place.part: place.pos}
+            records = await self.log.fetch(Topic.UPDATES, wanted, 1, READ_WITHIN)
         except OffsetOutOfRange:
             return None
         record = next((each for each in records if each.offset == place.pos), None)

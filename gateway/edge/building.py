@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,8 +44,8 @@ class Built(NamedTuple):
 class Builder:
     """Makes events. Raises DatabaseUnavailable where a lead must be looked up and can't be."""
 
-    def __init__(self, routes: Routes, links: Links, replyto: str) -> None:
-        """`replyto` is this process's partition of the replies topic."""
+    def __init__(self, routes: Routes, links: Links, replyto: Callable[[], str | None]) -> None:
+        """`replyto` says which partition of the replies topic is this process's now."""
         self._routes, self._links, self._replyto = routes, links, replyto
 
     async def build(
@@ -87,7 +87,7 @@ class Builder:
                     decision.connectors,
                     decision.authority,
                     decision.followers,
-                    self._replyto if waited else None,
+                    self._replyto() if waited else None,
                     update.traceparent or traceparent,
                 )
             )
@@ -126,6 +126,16 @@ def records_of(event: LeadUpdate, partitions: int, now: float) -> tuple[NewRecor
     )
     headers, value = outcome_headers(outcome), outcome_value(outcome)
     return record, NewRecord(Topic.OUTCOMES, record.partition, event.lead_key, headers, value, now)
+
+
+def renamed(
+    events: Sequence[LeadUpdate], partitions: int, now: float, ids: Sequence[str]
+) -> list[tuple[NewRecord, ...]]:
+    """The records of each event under another id: that of the same event of an earlier call."""
+    return [
+        records_of(event.renamed(event_id), partitions, now)
+        for event, event_id in zip(events, ids, strict=True)
+    ]
 
 
 def record_of(event: LeadUpdate, partitions: int, now: float) -> NewRecord:

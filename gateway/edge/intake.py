@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -30,17 +31,18 @@ from gateway.dialect import (
     QuotaState,
     Refusal,
     Settled,
+    TooLarge,
     Unauthenticated,
     UpdateResult,
 )
-from gateway.edge.building import Builder, Built, records_of
+from gateway.edge.building import Builder, Built, records_of, renamed
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials, Registered
 from gateway.edge.patience import Patience, Verdicts
 from gateway.edge.reply import Reply
 from gateway.edge.views import Views
-from gateway.eventlog.port import EventLog, Topic
-from gateway.journal.port import Entry, Journal, JournalUnavailable
+from gateway.eventlog.port import EventLog, NewRecord, Topic
+from gateway.journal.port import Entry, EntryTooLong, Journal, JournalUnavailable
 from gateway.metrics import Metrics
 from gateway.model.codes import Code
 from gateway.model.event import LeadUpdate
@@ -116,6 +118,8 @@ class Intake:
                 return self._busy(dialect, call, quota, ())
             claim = self._claim(visit, body, built)
             return await self._append(visit, built, claim)
+        except EntryTooLong as error:
+            return self._refuse(dialect, call, TooLarge(error.limit), quota)
         except (JournalUnavailable, DatabaseUnavailable):
             return self._busy(dialect, call, quota, ())
 
@@ -126,7 +130,7 @@ class Intake:
         ]
         verdicts = self.patience.expect(built.events) if built.waits else None
         try:
-            standing = await self.journal.accept(Entry(records, claim))
+            standing = await self.journal.accept(_entry(visit, built, records, claim, partitions))
         except BaseException:
             if verdicts is not None:
                 verdicts.forget()
@@ -252,6 +256,19 @@ class Visit(NamedTuple):
     """When it came, monotonic seconds."""
     within: float | None
     """Seconds from then that it waits for its outcome; None: it doesn't."""
+
+
+def _entry(
+    visit: Visit,
+    built: Built,
+    records: Sequence[NewRecord],
+    claim: Claim | None,
+    partitions: int,
+) -> Entry:
+    if claim is None:
+        return Entry(records, None)
+    again = partial(renamed, built.events, partitions, visit.now)
+    return Entry(records, claim, again, optional=not (claim.keyed or built.waits))
 
 
 _REASONS = {

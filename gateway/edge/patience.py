@@ -87,4 +87,5 @@ class Patience:
         """Begin to wait for the authorities of these events."""
         places = [(e.id, e.authority) for e in events if e.authority is not None]
         dialect = events[0].origin.dialect if events else ""
+        ask = ask or self._waiting.replyto is None
         return Verdicts(self._waiting, self._board, places, dialect, ask=ask)

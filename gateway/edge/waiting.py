@@ -1,8 +1,8 @@
 """Calls that wait for an outcome, and the reader that brings it.
 
 Connectors copy the outcome of an update whose caller waits into this process's partition of the
-replies topic. A call that attached to an earlier one's events may have missed that copy, so it
-also asks the ledger.
+replies topic (`mailbox`). A call that attached to an earlier one's events may have missed that
+copy, so it also asks the ledger; so does every call while this process has no partition.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from collections.abc import Sequence
 
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
-from gateway.eventlog.port import EventLog, LogUnavailable, OffsetOutOfRange, Topic
+from gateway.eventlog.port import EventLog, LogUnavailable, OffsetOutOfRange, Record, Topic
 from gateway.ledger.queries import outcome_of
 from gateway.model.codec import read_outcome
 from gateway.model.outcome import Outcome
 from gateway.store.port import Store
 
-REPLIES = 0
-"""The partition of the replies topic that a process reads."""
 ASK_EVERY = 0.25
 """Seconds between a waiting retry's questions to the ledger."""
 
@@ -27,10 +25,12 @@ ASK_EVERY = 0.25
 class Waiting:
     """Futures by event and connector."""
 
-    def __init__(self, log: EventLog, store: Store, clock: Clock, partition: int = REPLIES) -> None:
-        """`partition` of the replies topic is this process's own."""
+    def __init__(self, log: EventLog, store: Store, clock: Clock) -> None:
+        """Nothing is read until `listen`."""
         self._log, self._store, self._clock = log, store, clock
-        self.partition = partition
+        self._next: dict[int, int] = {}
+        self.replyto: str | None = None
+        """The partition that replies to this process are sent to; None while it has none."""
         self._futures: dict[tuple[str, str], list[asyncio.Future[Outcome]]] = {}
         self.calls = 0
         """Calls that wait now."""
@@ -52,22 +52,43 @@ class Waiting:
             if not futures:
                 del self._futures[event_id, connector]
 
+    async def listen(self, partition: int) -> None:
+        """Have replies sent to this partition, and read them. Raises LogUnavailable."""
+        if partition not in self._next:
+            self._next[partition] = (await self._log.extents(Topic.REPLIES))[partition].end
+        self.replyto = str(partition)
+
+    def leave(self, partition: int) -> None:
+        """Read this partition no more."""
+        self._next.pop(partition, None)
+
     async def run(self) -> None:
         """Read replies for ever."""
-        extents = await self._log.extents(Topic.REPLIES)
-        offset = extents[self.partition].end
         while True:
             try:
-                records = await self._log.fetch(Topic.REPLIES, {self.partition: offset}, 500, 1.0)
+                records = await self._log.fetch(Topic.REPLIES, dict(self._next), 500, 1.0)
             except OffsetOutOfRange as gap:
-                offset = gap.extent.start
+                self._move(gap.partition, gap.extent.start)
                 continue
             except LogUnavailable:
                 await self._clock.sleep(ASK_EVERY)
                 continue
             for record in records:
-                offset = record.offset + 1
-                self._resolve(read_outcome(record.headers, record.value))
+                self._move(record.partition, record.offset + 1)
+                self._take(record)
+
+    def _move(self, partition: int, offset: int) -> None:
+        if partition in self._next:
+            self._next[partition] = offset
+
+    def _take(self, record: Record) -> None:
+        outcome = record.parsed
+        if not isinstance(outcome, Outcome):
+            try:
+                outcome = read_outcome(record.headers, record.value)
+            except ValueError:
+                return  # written to see whether the log can be written, or not by us
+        self._resolve(outcome)
 
     async def ask(self, expected: Sequence[tuple[str, str]]) -> None:
         """Ask the ledger for outcomes (event id, connector) until all are known. Cancelled by

@@ -15,25 +15,25 @@ still goes through now and then."""
 
 
 class Condition:
-    """The state of the log and the store, as those who write see it."""
+    """The state of the log, the store or both, as those who write see it."""
 
-    def __init__(self, clock: Clock, gauge: Gauge) -> None:
-        """All is well; `gauge` is 1 while it is."""
-        self._clock, self._gauge = clock, gauge
+    def __init__(self, clock: Clock, *gauges: Gauge, what: str = "storage") -> None:
+        """All is well; the gauges are 1 while it is. `what` is the lines' word for it."""
+        self._clock, self._gauges, self._what = clock, gauges, what
         self._since = self._last = 0.0
         self._news = asyncio.Event()
         self.reason: str | None = None
         """Why nothing can be made durable; None while it can."""
-        gauge.set(1)
+        self._show(1)
 
     def failed(self, reason: str) -> None:
         """A write was not done, or may not have been."""
         self._last = self._clock.monotonic()
         if self.reason is None:
             self._since = self._last
-            self._gauge.set(0)
+            self._show(0)
             self._news.set()
-            lines.error("storage.unavailable", reason=reason)
+            lines.error(f"{self._what}.unavailable", reason=reason)
         self.reason = reason
 
     def went_well(self) -> None:
@@ -43,10 +43,14 @@ class Condition:
         if self.reason is None or now - self._last < QUIET:
             return
         seconds = round(now - self._since, 3)
-        lines.warning("storage.available", seconds=seconds)
+        lines.warning(f"{self._what}.available", seconds=seconds)
         self.reason = None
-        self._gauge.set(1)
+        self._show(1)
         self._news.clear()
+
+    def _show(self, well: int) -> None:
+        for gauge in self._gauges:
+            gauge.set(well)
 
     async def trouble(self) -> None:
         """Wait until something failed."""

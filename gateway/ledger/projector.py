@@ -42,13 +42,22 @@ class Projector:
         self._told = -TELL_EVERY
 
     async def run(self) -> None:
-        """Project for ever, whenever the lease is ours."""
-        while True:
-            try:
-                await self._project_while_owner()
-            except* (DatabaseUnavailable, LogUnavailable) as errors:
-                self._tell(errors.exceptions[0])
-            await self._clock.sleep(RENEW)
+        """Project for ever, whenever the lease is ours; it is given back at the end."""
+        try:
+            while True:
+                try:
+                    await self._project_while_owner()
+                except* (DatabaseUnavailable, LogUnavailable) as errors:
+                    self._tell(errors.exceptions[0])
+                await self._clock.sleep(RENEW)
+        finally:
+            await self._release()
+
+    async def _release(self) -> None:
+        try:
+            await self._store.run(lambda: leases.release(NAME, self._process))
+        except DatabaseUnavailable:
+            return
 
     def _tell(self, error: BaseException) -> None:
         now = self._clock.monotonic()

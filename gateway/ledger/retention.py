@@ -33,9 +33,10 @@ class Retention:
     """Runs beside the server."""
 
     def __init__(
-        self, log: SqliteLog, store: Store, clock: Clock, log_kept: float, store_kept: float
+        self, log: SqliteLog | None, store: Store, clock: Clock, log_kept: float, store_kept: float
     ) -> None:
-        """`log_kept` and `store_kept` are seconds."""
+        """`log_kept` and `store_kept` are seconds; `log` is the embedded one, None where the
+        brokers let go of what is old."""
         self._log, self._store, self._clock = log, store, clock
         self._log_kept, self._store_kept = log_kept, store_kept
         self._apart = clock.now() - clock.monotonic()
@@ -59,17 +60,23 @@ class Retention:
         await self._drop(lambda: claims.expire(now, CHUNK))
         await self._drop(lambda: ledger.expire(old, CHUNK))
         await self._drop(lambda: dead_letters.expire(old, CHUNK))
+        if self._log is not None:
+            await self._shorten(self._log, now)
+
+    async def _shorten(self, log: SqliteLog, now: float) -> None:
+        """Let go of what is old in the log, and settled."""
         lowest = await self._store.run(lambda: settling.lowest(Topic.UPDATES))
-        await self._trim(Topic.UPDATES, lowest, now - self._log_kept)
+        await self._trim(log, Topic.UPDATES, lowest, now - self._log_kept)
         read = await self._store.run(lambda: settling.frontiers(NAME, Topic.OUTCOMES))
-        await self._trim(Topic.OUTCOMES, {p: f.base for p, f in read.items()}, now - self._log_kept)
+        bases = {part: frontier.base for part, frontier in read.items()}
+        await self._trim(log, Topic.OUTCOMES, bases, now - self._log_kept)
         for topic, kept in (
             (Topic.TRIGGERS, self._log_kept),
             (Topic.DEAD_LETTERS, self._store_kept),
             (Topic.REPLIES, REPLIES_KEPT),
         ):
-            ends = {part: extent.end for part, extent in (await self._log.extents(topic)).items()}
-            await self._trim(topic, ends, now - kept)
+            ends = {part: extent.end for part, extent in (await log.extents(topic)).items()}
+            await self._trim(log, topic, ends, now - kept)
 
     def _jumped(self, now: float) -> bool:
         """Whether the wall clock has jumped a short while ago."""
@@ -85,8 +92,10 @@ class Retention:
         while await self._store.run(expire) >= CHUNK:
             await self._clock.sleep(BREATH)
 
-    async def _trim(self, topic: Topic, before: dict[int, int], older: float) -> None:
+    async def _trim(
+        self, log: SqliteLog, topic: Topic, before: dict[int, int], older: float
+    ) -> None:
         """Delete records below these offsets that are older than `older`, chunk by chunk."""
         for part, offset in before.items():
-            while await self._log.trim(topic, part, offset, older, CHUNK) == CHUNK:
+            while await log.trim(topic, part, offset, older, CHUNK) == CHUNK:
                 await self._clock.sleep(BREATH)

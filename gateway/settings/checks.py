@@ -68,15 +68,13 @@ def check(
 
 def _places(settings: Settings) -> Iterator[Finding]:
     log, store = settings.log.url, settings.store.url
-    log_kind, store_kind = log.partition(":")[0], store.partition(":")[0]
+    log_kind, store_kind = kind_of(log), kind_of(store)
     if log_kind == "kafka":
         yield from _cluster(settings)
     elif log_kind != "sqlite":
         yield ("log", "url"), "should be sqlite:PATH or kafka://HOST:PORT"
-    if store_kind in {"postgresql", "postgres"}:
-        yield ("store", "url"), "a PostgreSQL store is not available yet: write sqlite:PATH"
-    elif store_kind != "sqlite":
-        yield ("store", "url"), "should be sqlite:PATH"
+    if store_kind not in {"sqlite", "postgresql"}:
+        yield ("store", "url"), "should be sqlite:PATH or postgresql://HOST/DATABASE"
     for section, url in (("log", log), ("store", store)):
         path = url.removeprefix("sqlite:")
         if url.startswith("sqlite:") and (not path or path.startswith(("//", ":"))):
@@ -84,6 +82,20 @@ def _places(settings: Settings) -> Iterator[Finding]:
     if log_kind == store_kind == "sqlite" and log != store:
         text = "an embedded log and store are one file, so that a settle is one transaction: "
         yield ("store", "url"), f"{text}write the same path as in log.url"
+    if log_kind == "sqlite" and store_kind == "postgresql":
+        text = "an embedded log is one process's, and a store of its own would gain it nothing: "
+        yield ("store", "url"), f"{text}write the same path as in log.url, or a Kafka log there"
+
+
+def kind_of(url: str) -> str:
+    """What keeps what is at a `log.url` or `store.url`: `sqlite`, `kafka`, `postgresql`."""
+    kind = url.partition(":")[0]
+    return "postgresql" if kind == "postgres" else kind
+
+
+def many_processes(settings: Settings) -> bool:
+    """Whether several processes may share this log and store."""
+    return (kind_of(settings.log.url), kind_of(settings.store.url)) == ("kafka", "postgresql")
 
 
 def _cluster(settings: Settings) -> Iterator[Finding]:

@@ -68,6 +68,9 @@ class ServerSettings(Section):
     `answer_within` and `body_within` together."""
     answer_read_within: Duration = Field(20.0, gt=0)
     """Time a caller may leave an answer unread."""
+    drain_after: Duration = 0.5
+    """Time from SIGTERM, when `/readyz` turns 503, to the listener's end: as long as the load
+    balancer takes to send no more calls here, so that a rolling restart refuses none."""
 
 
 class AdminSettings(Section):
@@ -116,7 +119,8 @@ class LogSettings(Section):
     """Where events are kept."""
 
     url: str = "sqlite:data/leadwire.db"
-    """`sqlite:PATH`, or `kafka://HOST:PORT,HOST:PORT?security=…` (the rest under `log.kafka`)."""
+    """`sqlite:PATH`, the same as `store.url`, or `kafka://HOST:PORT,HOST:PORT?security=…` (the rest
+    under `log.kafka`)."""
     kafka: KafkaSettings = KafkaSettings()
     """How Kafka's brokers are spoken to."""
     compression: Literal["lz4", "zstd", "none"] = "lz4"
@@ -137,8 +141,9 @@ class StoreSettings(Section):
     """Where ids, leases, frontiers, parked updates and the ledger are kept."""
 
     url: str = "sqlite:data/leadwire.db"
-    """`sqlite:PATH` or `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`: several
-    `HOST:PORT` may stand there, with commas between. Special characters of a name or password are
+    """`sqlite:PATH`, for one process, or, with a Kafka log and for any number of them,
+    `postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full`: several `HOST:PORT` may
+    stand there, with commas between. Special characters of a name or password are
     percent-encoded, the database's encoding is UTF8."""
     retention: Duration = 90 * 86400.0
     """How long the ledger and dead letters are kept."""

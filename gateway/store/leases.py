@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gateway.database.port import Operation, Query
 
 TTL = 15.0
@@ -52,3 +54,37 @@ def check(name: str, epoch: int) -> Operation[None]:
     rows = yield Query("SELECT epoch FROM leases WHERE name = ?", (name,))
     if not rows or rows[0][0] != epoch:
         raise LeaseLost(name)
+
+
+class LeaseRow(NamedTuple):
+    """A lease, as stored."""
+
+    name: str
+    owner: str
+    until: float
+    """Unix seconds; 0 for one that was given back."""
+
+
+def everything() -> Operation[list[LeaseRow]]:
+    """All leases."""
+    rows = yield Query("SELECT name, owner, until FROM leases")
+    return [LeaseRow(*row) for row in rows]
+
+
+def member(role: str, process: str) -> str:
+    """Name of the lease by which a process says that it lives and has a role."""
+    return f"@{role}/{process}"
+
+
+def enrol(role: str, process: str, now: float) -> Operation[None]:
+    """Say that a process lives and has a role."""
+    yield Query(
+        "INSERT INTO leases (name, owner, epoch, until) VALUES (?, ?, 1, ?)"
+        " ON CONFLICT (name) DO UPDATE SET until = excluded.until",
+        (member(role, process), process, now + TTL),
+    )
+
+
+def dismiss(role: str, process: str) -> Operation[None]:
+    """A process has a role no more."""
+    yield Query("DELETE FROM leases WHERE name = ?", (member(role, process),))

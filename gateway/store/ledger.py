@@ -48,6 +48,19 @@ def update(event_id: str) -> Operation[Row | None]:
     return rows[0] if rows else None
 
 
+def seen(events: Sequence[str]) -> Operation[set[str]]:
+    """Which of these updates came by in the log."""
+    found: set[str] = set()
+    for start in range(0, len(events), 500):
+        some = events[start : start + 500]
+        places = ",".join("?" * len(some))
+        rows = yield Query(
+            f"SELECT event_id FROM updates WHERE event_id IN ({places})", tuple(some)
+        )
+        found.update(event for (event,) in rows)
+    return found
+
+
 def deliveries(event_id: str) -> Operation[list[Row]]:
     """The verdicts on an update: (connector, round, outcome JSON), oldest round first."""
     return (

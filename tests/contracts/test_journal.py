@@ -4,70 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.database.sqlite import SqliteDatabase
-from gateway.eventlog.port import EventLog, Extent, Topic
-from gateway.eventlog.sqlite import SqliteLog
-from gateway.journal.embedded import EmbeddedJournal
-from gateway.journal.port import Entry, Journal, JournalUnavailable
-from gateway.store import claims, leases, settling
-from gateway.store.claims import Attached, Claim, Fresh, Reused
+from gateway.eventlog.port import Extent, Topic
+from gateway.journal.port import Entry, JournalUnavailable
+from gateway.store import claims
+from gateway.store.claims import Attached, Fresh, Reused
 from gateway.store.leases import LeaseLost
-from gateway.store.port import Store
-from gateway.store.settling import FrontierRow, Settlement
+from gateway.store.settling import FrontierRow
 from tests.contracts.eventlogs import new, read
+from tests.contracts.journals import CLAIM, SETTLEMENT, Kept, claimed, embedded, split
 from tests.virtual import EPOCH
 
-CLAIM = Claim("acme", "key", "body", ("e1",), keyed=True)
-SETTLEMENT = Settlement("polly", "polly", 1, "updates", frontiers=[FrontierRow(0, 5)])
 
-
-class FixedClock:
-    """It is always the same time."""
-
-    def now(self) -> float:
-        return EPOCH
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        """Nobody waits here."""
-
-
-@dataclass
-class Kept:
-    """A journal, and what it writes to."""
-
-    journal: Journal
-    log: EventLog
-    store: Store
-    database: SqliteDatabase
-
-    async def values(self, topic: Topic = Topic.UPDATES) -> list[str]:
-        """All that readers can see in partition 0."""
-        end = (await self.log.extents(topic))[0].end
-        return [record.value.decode() for record in await read(self.log, {0: 0}, end, topic)]
-
-    async def frontiers(self) -> dict[int, FrontierRow]:
-        """What is settled."""
-        return await self.store.run(lambda: settling.frontiers("polly", "updates"))
-
-
-@pytest.fixture
-async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
-    """An embedded journal."""
-    database = SqliteDatabase(str(tmp_path / "j.db"))
-    store, log = Store(database), SqliteLog(database, 2)
-    await store.start()
-    await log.start()
-    await store.run(lambda: leases.acquire("polly", "us", EPOCH))
-    yield Kept(EmbeddedJournal(database, log, FixedClock()), log, store, database)
-    await database.close()
+@pytest.fixture(params=[embedded, split])
+async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kept]:
+    """Every journal."""
+    async with request.param(tmp_path) as opened:
+        yield opened
 
 
 async def test_an_accepted_call_is_in_the_log(kept: Kept) -> None:
@@ -97,7 +54,7 @@ async def test_repeats_that_come_at_once_are_one(kept: Kept) -> None:
     ]
     standings = await asyncio.gather(*(kept.journal.accept(entry) for entry in entries))
     assert standings == [Fresh(), Fresh(), Attached(("e1",)), Fresh()]
-    assert await kept.values() == ["0", "1", "3"]
+    assert sorted(await kept.values()) == ["0", "1", "3"]
 
 
 async def test_more_calls_than_one_flush_takes_keep_their_order(kept: Kept) -> None:
@@ -116,22 +73,26 @@ async def test_a_call_that_cannot_be_written_fails_alone(kept: Kept) -> None:
         *(kept.journal.accept(entry) for entry in entries), return_exceptions=True
     )
     assert [isinstance(result, Exception) for result in results] == [n == 4 for n in range(9)]
-    assert await kept.journal.accept(Entry([new("after")], CLAIM)) == Fresh()
+    assert await kept.journal.accept(claimed("after")) == kept.after_failure
     assert await kept.values() == ["0", "1", "2", "3", "5", "6", "7", "8", "after"]
 
 
-async def test_a_call_is_accepted_with_its_claim_or_not_at_all(kept: Kept) -> None:
-    """With the disk full neither is there; the repeat is a first call."""
-    connection = kept.database.connection._db
-    connection.execute("PRAGMA max_page_count=1")
-    entry = Entry([new("x" * 100_000)], CLAIM)
-    with pytest.raises(JournalUnavailable):
+async def test_a_call_that_failed_is_accepted_when_it_comes_again(kept: Kept) -> None:
+    """Nothing of the first try was appended."""
+    entry = claimed("x" * 100_000)
+    with kept.full(), pytest.raises(JournalUnavailable):
         await kept.journal.accept(entry)
-    connection.execute("PRAGMA max_page_count=1000000")
-    assert await kept.store.run(lambda: claims._known([CLAIM], EPOCH)) == {}
     assert await kept.values() == []
-    assert await kept.journal.accept(entry) == Fresh()
+    assert await kept.journal.accept(entry) == kept.after_failure
     assert await kept.values() == ["x" * 100_000]
+
+
+async def test_in_one_file_a_call_is_accepted_with_its_claim_or_not_at_all(tmp_path: Path) -> None:
+    """With the disk full neither is there."""
+    async with embedded(tmp_path) as kept:
+        with kept.full(), pytest.raises(JournalUnavailable):
+            await kept.journal.accept(claimed("x" * 100_000))
+        assert await kept.store.run(lambda: claims._known([CLAIM], EPOCH)) == {}
 
 
 async def test_a_call_whose_caller_left_is_accepted_all_the_same(kept: Kept) -> None:
@@ -164,12 +125,9 @@ async def test_a_settle_of_an_old_epoch_writes_nothing(kept: Kept) -> None:
 
 async def test_a_settle_that_fails_can_come_again(kept: Kept) -> None:
     """Nothing of the first was kept."""
-    connection = kept.database.connection._db
-    connection.execute("PRAGMA max_page_count=1")
     records = [new("x" * 100_000, topic=Topic.OUTCOMES)]
-    with pytest.raises(JournalUnavailable):
+    with kept.full(), pytest.raises(JournalUnavailable):
         await kept.journal.settle(SETTLEMENT, records)
-    connection.execute("PRAGMA max_page_count=1000000")
     assert (await kept.values(Topic.OUTCOMES), await kept.frontiers()) == ([], {})
     await kept.journal.settle(SETTLEMENT, records)
     assert await kept.values(Topic.OUTCOMES) == ["x" * 100_000]

@@ -23,6 +23,7 @@ GATEWAY = {"instance": "gateway:8081", "job": "leadwire", "role": "gateway"}
 UP = 'up{instance="gateway:8081", job="leadwire", role="gateway"}'
 OTHER_UP = 'up{instance="ledger:8081", job="leadwire", role="ledger"}'
 WRITABLE = 'leadwire_log_writable{instance="gateway:8081"}'
+STORE = 'leadwire_store_writable{instance="gateway:8081"}'
 FREE = 'leadwire_log_free_bytes{instance="gateway:8081"}'
 STOPPED = 'leadwire_connector_state{connector="lsq", state="stopped"}'
 PAUSED = 'leadwire_connector_state{connector="lsq", state="paused"}'
@@ -61,6 +62,8 @@ ROWS = (
     Row("LeadwireGone", "3m", {UP: "0+0x9", OTHER_UP: "1+0x9"}),
     Row("LeadwireLogNotWritable", "3m", {WRITABLE: "1 0+0x9"}, INSTANCE),
     Row("LeadwireLogNotWritable", "3m", {WRITABLE: "1 0 1+0x9"}),
+    Row("LeadwireStoreNotWritable", "3m", {STORE: "1 0+0x9", WRITABLE: "1+0x9"}, INSTANCE),
+    Row("LeadwireStoreNotWritable", "3m", {STORE: "1 0+0x9", WRITABLE: "1 0+0x9"}),
     Row("LeadwireLogNearlyFull", "9m", {FREE: "4e9-4e8x9"}),
     Row("LeadwireLogNearlyFull", "12m", {FREE: "4e9-4e8x9 1e8+0x9"}, INSTANCE),
     Row("LeadwireLogNearlyFull", "9m", {FREE: "0+0x9"}),

@@ -37,6 +37,8 @@ PROMISED = {
     ("leadwire_retention_margin_seconds", "Gauge", ("connector",)),
     ("leadwire_log_free_bytes", "Gauge", ()),
     ("leadwire_log_writable", "Gauge", ()),
+    ("leadwire_store_writable", "Gauge", ()),
+    ("leadwire_unclaimed_calls_total", "Counter", ()),
     ("leadwire_lease_held", "Gauge", ("connector",)),
     ("leadwire_build_info", "Gauge", ("version",)),
 }
@@ -93,6 +95,8 @@ def test_what_is_counted_is_read() -> None:
         "leadwire_log_append_seconds_sum{}": 0.0,
         "leadwire_log_free_bytes{}": 7.0,
         "leadwire_log_writable{}": 1.0,
+        "leadwire_store_writable{}": 0.0,
+        "leadwire_unclaimed_calls_total{}": 0.0,
     }
 
 

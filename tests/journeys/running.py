@@ -270,6 +270,10 @@ class Caller:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connections."""
         await self._session.close()
 
     async def call(

@@ -2,8 +2,10 @@
 at a chosen step of its work: `python stopping.py STEP:N serve …` ends it at the N-th time.
 
     before_append  after_append     a call's events go into the log
+    before_log     after_log        the same, where it was claimed in a store apart
     before_send    after_send       an update goes to a vendor, whose answer is then in hand
     before_settle  after_settle     an outcome is made durable
+    before_tell    after_tell       it goes into the log, where the store is apart
     before_answer                   an answer goes to the caller
 
 The steps are methods of ports, wrapped from outside: the product knows nothing of this.
@@ -19,13 +21,16 @@ from typing import Any
 from gateway.cli import main
 from gateway.edge.http.request import Request
 from gateway.journal.embedded import EmbeddedJournal
+from gateway.journal.split import SplitJournal
 from gateway.transport.aiohttp_client import AiohttpClient
 
-PLACES: dict[str, tuple[type, str]] = {
-    "append": (EmbeddedJournal, "accept"),
-    "send": (AiohttpClient, "send"),
-    "settle": (EmbeddedJournal, "settle"),
-    "answer": (Request, "answer"),
+PLACES: dict[str, list[tuple[type, str]]] = {
+    "append": [(EmbeddedJournal, "accept"), (SplitJournal, "accept")],
+    "log": [(SplitJournal, "_append")],
+    "send": [(AiohttpClient, "send")],
+    "settle": [(EmbeddedJournal, "settle"), (SplitJournal, "settle")],
+    "tell": [(SplitJournal, "_write")],
+    "answer": [(Request, "answer")],
 }
 
 Method = Callable[..., Any]
@@ -56,8 +61,8 @@ async def ended(work: Awaitable[Any]) -> None:
 def stop_at(step: str, at: int) -> None:
     """Wrap what a step names."""
     when, _, what = step.partition("_")
-    owner, name = PLACES[what]
-    setattr(owner, name, wrapped(getattr(owner, name), when, at))
+    for owner, name in PLACES[what]:
+        setattr(owner, name, wrapped(getattr(owner, name), when, at))
 
 
 if __name__ == "__main__":

@@ -159,4 +159,4 @@ async def pages(running: Server, most: int | None) -> None:
         counted = yield Query("PRAGMA page_count")
         yield Query(f"PRAGMA max_page_count = {most or counted[0][0]}")
 
-    await running.storage.database.run(operation)
+    await running.storage.store.run(operation)

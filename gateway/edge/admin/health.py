@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from gateway.clock import Clock
-from gateway.database.port import DatabaseUnavailable, Urgency
+from gateway.database.port import DatabaseUnavailable
+from gateway.eventlog.port import LogUnavailable
 from gateway.journal.condition import Condition
-from gateway.store import standing
-from gateway.store.port import Store
 
 WITHIN = 2.0
 """Seconds a write may take before nothing can be promised any more."""
@@ -21,11 +20,16 @@ class Health:
     """Readiness is a real write with a full flush; a vendor that is down doesn't touch it."""
 
     def __init__(
-        self, store: Store, condition: Condition, clock: Clock, serving: Callable[[], bool]
+        self,
+        probe: Callable[[], Awaitable[None]],
+        condition: Condition,
+        clock: Clock,
+        serving: Callable[[], bool],
     ) -> None:
-        """`condition` also hears of appends that failed; `serving` says whether the process takes
-        calls: not while it drains."""
-        self._store, self._condition, self._clock = store, condition, clock
+        """`probe` writes, and raises DatabaseUnavailable or LogUnavailable; `condition` also hears
+        of other writes that failed; `serving` says whether the process takes calls: not while it
+        drains."""
+        self._write_something, self._condition, self._clock = probe, condition, clock
         self._serving = serving
         self._probe: asyncio.Task[str | None] | None = None
 
@@ -57,9 +61,8 @@ class Health:
         return self._condition.reason
 
     async def _write(self) -> str | None:
-        now = int(self._clock.now())
         try:
-            await self._store.run(lambda: standing.probe(now), Urgency.FIRST)
-        except DatabaseUnavailable as error:
+            await self._write_something()
+        except (DatabaseUnavailable, LogUnavailable) as error:
             return str(error)
         return None

@@ -22,8 +22,12 @@ class Listener:
         port: int,
         tls: TlsSettings | None,
         connections: Connections,
+        *,
+        shared: bool = False,
     ) -> None:
-        """Port 0 takes a free one."""
+        """Port 0 takes a free one; `shared`: other processes listen there too, and each gets some
+        of the connections (SO_REUSEPORT)."""
+        self._shared = shared
         self._serve, self._host, self._wanted, self._tls = serve, host, port, tls
         self._connections = connections
         self._listening: asyncio.Server | None = None
@@ -39,6 +43,7 @@ class Listener:
             self._host,
             self._wanted,
             backlog=BACKLOG,
+            reuse_port=self._shared or None,
             ssl=context,
             ssl_handshake_timeout=None if context is None else connections.bounds.head_within,
         )

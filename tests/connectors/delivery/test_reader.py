@@ -8,7 +8,7 @@ import pytest
 
 from connectors.delivery import reader as module
 from connectors.delivery.reader import Reader
-from gateway.eventlog.port import NewRecord, OffsetOutOfRange, Topic, partition_of
+from gateway.eventlog.port import Extent, NewRecord, OffsetOutOfRange, Topic, partition_of
 from gateway.store.settling import FrontierRow
 from tests.connectors.delivery.engine import NAME, PARTITIONS, Bench, bench, update
 from tests.virtual import in_virtual_time
@@ -186,3 +186,33 @@ async def test_an_update_waits_for_its_authority_unless_the_connector_is_it() ->
         found = await reader(made).read(0.0)
         seen = [(queued.event.id, queued.resting) for queued in found]
         assert seen == [("e0", "awaiting"), ("e1", "waiting"), ("e2", "waiting"), ("e3", "waiting")]
+
+
+@in_virtual_time
+async def test_an_update_that_came_twice_is_known_after_a_restart() -> None:
+    """Its first record was settled by the owner before: the ids before the frontier are read
+    first. Elsewhere, where nothing comes twice, nothing is read but what is new."""
+    async with bench() as made:
+        await made.append(update("e0"), update("e1"), update("e0"), update("e2"))
+        read = reader(made, FrontierRow(PART, 2), repeats=True)
+        assert [queued.event.id for queued in await read.read(0.0)] == ["e2"]
+        assert [FrontierRow(PART, 3, "")] == read.rows()
+        plain = reader(made, FrontierRow(PART, 2))
+        assert [queued.event.id for queued in await plain.read(0.0)] == ["e0", "e2"]
+
+
+@in_virtual_time
+async def test_what_is_read_to_know_it_again_may_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at what the log holds and the reading: that is no gap."""
+    async with bench() as made:
+        await made.append(*(update(f"e{i}") for i in range(4)))
+        read = reader(made, FrontierRow(PART, 2), repeats=True)
+        extents = await made.log.extents(Topic.UPDATES)
+        await made.log.trim(Topic.UPDATES, PART, 1, made.clock.now() + 1.0, 9)
+
+        async def before(_: Topic) -> dict[int, Extent]:
+            return extents
+
+        monkeypatch.setattr(made.log, "extents", before)
+        assert await read.read(0.0) == []
+        assert [queued.event.id for queued in await read.read(0.0)] == ["e2", "e3"]

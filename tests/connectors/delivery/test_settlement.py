@@ -9,7 +9,16 @@ import pytest
 
 from connectors.delivery.lanes import Lane
 from connectors.delivery.queued import KEPT_ATTEMPTS, Progress, Queued
-from connectors.delivery.settlement import Changes, Finished, Lost, Parked, Spilled, gather, lost
+from connectors.delivery.settlement import (
+    OUTCOME_BYTES,
+    Changes,
+    Finished,
+    Lost,
+    Parked,
+    Spilled,
+    gather,
+    lost,
+)
 from gateway.eventlog.port import NewRecord, Topic
 from gateway.model.changes import CLEAR, KEEP, Set
 from gateway.model.codec import (
@@ -228,3 +237,15 @@ def test_a_long_story_keeps_its_first_and_its_newest_attempts() -> None:
         progress.note(Attempt(0, AT, seconds, Result.THROTTLED))
     assert [one.seconds for one in progress.attempts[-2:]] == [0.0, 2.0]
     assert len(progress.attempts) == KEPT_ATTEMPTS
+
+
+def test_of_an_outcome_that_no_log_would_take_the_verdict_is_kept() -> None:
+    """What the vendor returned may be endless; triggers and fields still know what was left out."""
+    event = update("e0", changes={"disposition": Set("Sale"), "score": Set(3)}, authority=NAME)
+    endless = {"note": "x" * OUTCOME_BYTES}
+    outcome = replace(ended(event, Kind.APPLIED, Code.OK, "score"), snapshot=endless)
+    changes = gather([Finished(Lane("a"), queued(event), outcome, False)], "authority", NOW)
+    kept = ended(event, Kind.APPLIED)
+    assert changes.records[0] == written(Topic.OUTCOMES, kept)
+    assert changes.fields == [field("disposition", {"op": "set", "value": "Sale"})]
+    assert [trigger.data for trigger in changes.triggers] == [trigger_data(event, ("score",))]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,9 +26,9 @@ from gateway.commands.configured import configured
 from gateway.dialect import Answer
 from gateway.edge.reply import Reply
 from gateway.eventlog.port import Record, Topic
-from gateway.journal.condition import Condition
 from gateway.ledger.projector import Projector
 from gateway.model.codec import read_update
+from gateway.storage import embedded
 from gateway.store import connectors
 from gateway.transport.port import HttpReply, HttpRequest, HttpResponse
 from tests.connectors.delivery.engine import Bench, opened
@@ -163,6 +163,7 @@ async def running(row: Row, role: Role) -> AsyncIterator[Rig]:
         owner = Owner(wiring.plans(settings, VENDORS), ports)
         await owner.introduce()
         front = _front(settings, bench)
+        await front.mailbox.start()
         work = (
             owner.run(),
             front.waiting.run(),
@@ -204,11 +205,10 @@ def document(folder: Path, row: Row, role: Role) -> Document:
 
 def _front(settings: Any, bench: Bench) -> wiring.Front:
     clock, metrics, links, board = bench.clock, bench.metrics, bench.links, bench.board
-    condition = Condition(clock, metrics.log_writable())
-    storage = wiring.Storage(bench.database, bench.log, bench.store, bench.journal, condition)
+    storage = embedded(bench.database, bench.log, bench.store, clock, metrics, AsyncExitStack())
     shared = storage, clock, metrics, links, board
     explained = wiring.explaining(settings, VENDORS, *shared)
-    return wiring.front(settings, wiring.dialects(VENDORS), *shared, explained)
+    return wiring.front(settings, wiring.dialects(VENDORS), *shared, explained, "one")
 
 
 @contextmanager
@@ -220,7 +220,9 @@ def _unhurried() -> Iterator[None]:
         patch.setattr("gateway.ledger.projector.RENEW", PATIENCE)
         for place in ("gateway.store.leases", "connectors.delivery.owner"):
             patch.setattr(f"{place}.TTL", 1e7)
-        patch.setattr("connectors.delivery.owner.RENEW", 1e6)
+        for place in ("connectors.delivery.owner", "connectors.delivery.roster"):
+            patch.setattr(f"{place}.RENEW", 1e6)
+            patch.setattr(f"{place}.LOOK", 1e6)
         yield
 
 

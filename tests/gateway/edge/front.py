@@ -34,11 +34,12 @@ from gateway.metrics import Metrics
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind, Outcome
 from gateway.routes import Routes
+from gateway.storage import Storage
 from gateway.store.board import Board
 from gateway.store.claims import Fresh, Standing
 from gateway.store.links import Links
 from gateway.store.port import Store
-from gateway.wiring import Storage, dialects
+from gateway.wiring import dialects
 from tests.journeys.running import NOOJEE_KEY, NOOJEE_PATH, Document, document, written
 
 NOWHERE = "http://127.0.0.1:9"
@@ -117,11 +118,12 @@ def front(folder: Path, told: Document | None = None, clock: Clock | None = None
     spoken, metrics, board = dialects(VENDORS), Metrics(), Board()
     log, store = cast(EventLog, FakeLog()), cast(Store, None)
     waiting = Waiting(log, store, clock)
+    waiting.replyto = "0"
     journal = FakeJournal(waiting=waiting)
     claiming = Claiming(store, clock)
     intake = Intake(
         Credentials(settings.tenants, spoken),
-        Builder(Routes(settings.routes, settings.tenants, _ignored), Links(store), "0"),
+        Builder(Routes(settings.routes, settings.tenants, _ignored), Links(store), lambda: "0"),
         journal,
         log,
         Patience(waiting, board, settings.server.max_waiting),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from gateway.journal.condition import QUIET, Condition
 from gateway.lines import configure
 from gateway.meters import Gauge
 from gateway.settings.model import LoggingSettings
+from gateway.storage import write_to_store
 from gateway.store.port import Store
 from tests.inline_database import InlineDatabase
 from tests.virtual import VirtualClock, in_virtual_time
@@ -36,7 +38,8 @@ async def opened(database: InlineDatabase) -> Store:
 def healthy(store: Store, condition: Condition | None = None, *, serving: bool = True) -> Health:
     """What is tested."""
     clock = VirtualClock()
-    return Health(store, condition or Condition(clock, Gauge()), clock, lambda: serving)
+    condition = condition or Condition(clock, Gauge())
+    return Health(partial(write_to_store, store, clock), condition, clock, lambda: serving)
 
 
 @in_virtual_time

@@ -8,10 +8,10 @@ import pytest
 
 from connectors.registry import VENDORS
 from gateway.database.port import DatabaseUnavailable
-from gateway.dialect import Answer
+from gateway.dialect import Answer, TooLarge
 from gateway.edge.reply import Reply
 from gateway.eventlog.port import Topic
-from gateway.journal.port import JournalUnavailable
+from gateway.journal.port import EntryTooLong, JournalUnavailable
 from gateway.model.codec import read_outcome, read_update
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
@@ -231,3 +231,43 @@ async def test_an_id_that_no_vendor_has_is_refused(door: Front, id: str) -> None
     assert not isinstance(admitted, Reply)
     reply = await door.intake.take(dialect, call, BODY, *admitted, 0.0)
     assert (reply.answer.status, reply.refused, door.journal.entries) == (400, "invalid", [])
+
+
+async def test_the_events_of_an_earlier_call_can_be_appended_again(door: Front) -> None:
+    """Under the ids that they have: where the log is apart, they may not have come into it."""
+    await door.noojee()
+    (entry,) = door.journal.entries
+    assert entry.again is not None
+    ((record,),) = entry.again(["01890000-0000-7000-8000-000000000001"])
+    (first,) = entry.records
+    event, original = (read_update(each.headers, each.value) for each in (record, first))
+    assert event == original.renamed("01890000-0000-7000-8000-000000000001")
+    assert (record.key, record.partition) == (first.key, first.partition)
+
+
+@pytest.mark.parametrize(
+    ("credential", "headers", "optional"),
+    [
+        ({}, {}, False),
+        ({"answer": "accepted", "dedupe_window": "1m"}, {}, True),
+        ({"answer": "accepted"}, {"idempotency_key": "k"}, False),
+    ],
+)
+async def test_a_call_that_neither_waits_nor_has_a_key_can_do_without_its_claim(
+    tmp_path: Path, credential: dict[str, str], headers: dict[str, str], optional: bool
+) -> None:
+    """Where the store is away."""
+    told = document(tmp_path, NOWHERE)
+    told["tenants"]["default"]["credentials"][0] |= credential
+    made = front(tmp_path, told)
+    await made.noojee(BODY, **headers)
+    (entry,) = made.journal.entries
+    assert (entry.claim is not None, entry.optional) == (True, optional)
+
+
+async def test_an_update_that_no_log_would_take_is_refused(door: Front) -> None:
+    """As a body that is too long: it would never be taken."""
+    door.journal.standings = [EntryTooLong(400_000)]
+    reply = await door.noojee()
+    expected = dialects(VENDORS)["noojee"].refuse(noojee_call({}), TooLarge(400_000), None)
+    assert (reply.answer, reply.refused, door.waiting.calls) == (expected, "too_large", 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings import load, read
-from gateway.settings.checks import Window
+from gateway.settings.checks import Window, many_processes
 from gateway.settings.model import ConnectorSettings, TenantSettings, WindowSettings
 from tests.gateway.settings.vendors import FILE, VENDORS, problems, written
 
@@ -142,15 +142,21 @@ def test_parts_that_do_not_go_together_are_refused(
         (
             "sqlite:a.db",
             "postgresql://h/leadwire",
-            "2: store.url: a PostgreSQL store is not available yet: write sqlite:PATH",
+            "2: store.url: an embedded log is one process's, and a store of its own would gain it "
+            "nothing: write the same path as in log.url, or a Kafka log there",
         ),
+        ("amqp://h", "sqlite:a.db", "1: log.url: should be sqlite:PATH or kafka://HOST:PORT"),
+        (
+            "kafka://h",
+            "mysql://h",
+            "2: store.url: should be sqlite:PATH or postgresql://HOST/DATABASE",
+        ),
+        ("kafka://h", "sqlite:", "2: store.url: should be sqlite:PATH, the path of a file"),
         (
             "kafka://h:9092?security=ssl&password=hush",
             "sqlite:a.db",
             "1: log.url: security ssl has no use for password",
         ),
-        ("amqp://h", "sqlite:a.db", "1: log.url: should be sqlite:PATH or kafka://HOST:PORT"),
-        ("sqlite:a.db", "mysql://h", "2: store.url: should be sqlite:PATH"),
     ],
 )
 def test_unsupported_logs_and_stores_are_refused_with_the_reason(
@@ -159,6 +165,22 @@ def test_unsupported_logs_and_stores_are_refused_with_the_reason(
     """Every pair that leadwire can't keep its promises on."""
     text = f"log: {{url: '{log}'}}\nstore: {{url: '{store}'}}\n"
     assert problems(tmp_path, text) == [f"leadwire.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    ("log", "store", "many"),
+    [
+        ("sqlite:/a.db", "sqlite:/a.db", False),
+        ("kafka://h:9092,i", "sqlite:/a.db", False),
+        ("kafka://h:9092", "postgresql://h/leadwire", True),
+        ("kafka://h:9092", "postgres://h/leadwire", True),
+    ],
+)
+def test_logs_and_stores_that_go_together(tmp_path: Path, log: str, store: str, many: bool) -> None:
+    """And whether several processes may share them."""
+    text = f"log: {{url: '{log}'}}\nstore: {{url: '{store}'}}\n{FILE}"
+    settings = load(written(tmp_path, text), VENDORS, {})
+    assert (settings.log.url, settings.store.url, many_processes(settings)) == (log, store, many)
 
 
 def test_shards_are_refused_where_the_vendor_documents_limits(tmp_path: Path) -> None:
