@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from deploy import dashboard
+from gateway.cli import COMMANDS
 from gateway.commands.configured import KNOWN, documented_limits
 from gateway.serving import ROLES
 from gateway.settings import Settings, read
@@ -37,13 +38,11 @@ def test_the_example_has_every_variable_that_is_named() -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_its_settings_are_settings(service: str) -> None:
-    """The mounted file with the service's variables has no problem. What its log's and its store's
-    URLs ask for is theirs to say, who speak to them."""
+    """The mounted file with the service's variables has no problem."""
     given = variables()
     environ = {
         name: re.sub(r"\$\{(\w+):\?\}", lambda found: given[found[1]], value)
         for name, value in WHOLE["services"][service]["environment"].items()
-        if not name.endswith("__URL")
     }
     path = ROOT / "config" / "leadwire.yaml"
     loaded = read(path, KNOWN, {**given, **environ}, documented_limits)
@@ -57,6 +56,15 @@ def test_every_role_runs_once() -> None:
     commands = [WHOLE["services"][service]["command"] for service in OURS]
     assert [command[:2] for command in commands] == [["serve", "--roles"]] * len(OURS)
     assert sorted(",".join(command[2] for command in commands).split(",")) == sorted(ROLES)
+
+
+def test_the_topics_are_made_before_all_else() -> None:
+    """By a command of ours that ends, which the others wait for."""
+    services = WHOLE["services"]
+    first, second = services["topics"]["command"]
+    assert (first in COMMANDS, second) == (True, "ensure")
+    waiting = {services[name]["depends_on"]["topics"]["condition"] for name in OURS}
+    assert waiting == {"service_completed_successfully"}
 
 
 def test_it_waits_longer_than_a_drain_takes() -> None:

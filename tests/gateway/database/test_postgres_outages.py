@@ -224,6 +224,7 @@ async def test_a_commit_that_was_done_and_cut_is_unknown(
         await administrator.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         await administrator.execute("SELECT pg_reload_conf()")
         try:
+            await _commits_wait(administrator, owner)
             written = asyncio.create_task(postgres.run(note(1)))
             pid = await _committing(administrator, name)
             await administrator.execute("SELECT pg_terminate_backend($1)", pid)
@@ -235,6 +236,22 @@ async def test_a_commit_that_was_done_and_cut_is_unknown(
         assert await owner.fetchval("SELECT COUNT(*) FROM notes") == 1
     with pytest.raises(StatementRefused, match="duplicate key"):
         await postgres.run(note(1))
+
+
+async def _commits_wait(administrator: asyncpg.Connection, owner: asyncpg.Connection) -> None:
+    """Until commits wait for a standby: another process of the server tells its backends of the
+    new setting, some moments after it was read."""
+    waits = "SELECT wait_event = 'SyncRep' FROM pg_stat_activity WHERE pid = $1"
+    pid = owner.get_server_pid()
+    async with asyncio.timeout(10):
+        while True:
+            trial = asyncio.create_task(owner.execute("COMMENT ON TABLE notes IS 'a trial'"))
+            while not trial.done():
+                if await administrator.fetchval(waits, pid):
+                    await administrator.execute("SELECT pg_cancel_backend($1)", pid)
+                    await trial
+                    return
+            await trial
 
 
 async def test_a_commit_that_is_refused_is_not_unknown(
