@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +17,19 @@ from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.port import LogUnavailable
 from gateway.settings.model import KafkaSettings
 from tests.contracts.eventlogs import kept, new, prefix, read
+from tests.journeys.running import eventually
 from tests.kafka.apache import MARKS, PASSWORD, USER, ApacheKafka
 
 LOGIN = {"username": USER, "password": PASSWORD}
+
+
+@pytest.fixture(autouse=True)
+async def all_closed() -> AsyncIterator[None]:
+    """TLS is closed by both sides: what is closed here is gone a moment later."""
+    sockets = asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]  # nobody else knows them all
+    before = len(sockets)
+    yield
+    await eventually(lambda: len(sockets) <= before)
 
 
 def log_at(cluster: ApacheKafka, name: str, **access: str) -> KafkaLog:
