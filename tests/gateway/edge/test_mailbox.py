@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from gateway.edge.mailbox import LINGER, Mailbox
 from gateway.edge.patience import Patience
@@ -21,7 +17,7 @@ from gateway.store import leases
 from gateway.store.board import Board
 from gateway.store.leases import TTL
 from gateway.store.port import Store
-from tests.connectors.delivery.engine import passed, update
+from tests.connectors.delivery.engine import opened, passed, update
 from tests.inline_database import InlineDatabase
 from tests.virtual import VirtualClock, in_virtual_time
 
@@ -54,17 +50,6 @@ class Machine:
         assert await self.store.run(lambda: leases.acquire(name, "them", later)) is not None
 
 
-@contextmanager
-def file() -> Iterator[InlineDatabase]:
-    """A database in a folder of its own."""
-    with TemporaryDirectory() as folder:
-        database = InlineDatabase(Path(folder) / "leadwire.db")
-        try:
-            yield database
-        finally:
-            database.connection.close()
-
-
 async def machine(database: InlineDatabase) -> Machine:
     """Both open."""
     log, store = SqliteLog(database, 1, replies=2), Store(database)
@@ -76,7 +61,7 @@ async def machine(database: InlineDatabase) -> Machine:
 @in_virtual_time
 async def test_each_process_has_a_partition_of_its_own() -> None:
     """And the third has none, until one of the others gives its own back."""
-    with file() as database:
+    with opened() as database:
         made = await machine(database)
         processes = [made.process(name) for name in ("one", "two", "three")]
         for _, mailbox in processes:
@@ -93,7 +78,7 @@ async def test_each_process_has_a_partition_of_its_own() -> None:
 @in_virtual_time
 async def test_what_is_sent_to_it_is_heard_and_what_came_before_is_not() -> None:
     """Nor does what is no reply at all do any harm."""
-    with file() as database:
+    with opened() as database:
         made = await machine(database)
         await made.reply(0)
         await made.reply(1)
@@ -114,7 +99,7 @@ async def test_what_is_sent_to_it_is_heard_and_what_came_before_is_not() -> None
 @in_virtual_time
 async def test_a_process_that_lost_its_partition_takes_another() -> None:
     """And still hears what was sent to the first, for as long as a call may wait."""
-    with file() as database:
+    with opened() as database:
         made = await machine(database)
         waiting, mailbox = made.process("one")
         await mailbox.start()
@@ -142,7 +127,7 @@ async def test_a_process_that_lost_its_partition_takes_another() -> None:
 @in_virtual_time
 async def test_with_no_partition_a_call_asks_the_ledger() -> None:
     """The store is away: the door opens all the same."""
-    with file() as database:
+    with opened() as database:
         made = await machine(database)
         waiting, mailbox = made.process("one")
         database.failing = lambda _: True

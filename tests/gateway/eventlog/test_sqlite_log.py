@@ -101,6 +101,21 @@ async def test_trimming_stops_at_what_is_young_or_not_settled(log: SqliteLog) ->
     assert (await log.extents(Topic.UPDATES))[0] == Extent(4, 5)
 
 
+async def test_a_long_log_is_counted_on_after_a_restart(file: SqliteFile) -> None:
+    """Wherever it ends between two notes of its end, and whatever of it was let go of."""
+    log, count = await file.open(), 0
+    for count_then in (1, 15, 16, 17, 255, 256, 257, 271, 272, 273, 511, 512, 513, 1100):
+        await log.append([new(str(n)) for n in range(count, count_then)])
+        count = count_then
+        log = await file.open()
+        assert (await log.extents(Topic.UPDATES))[0] == Extent(0, count)
+        assert [r.value for r in await read(log, {0: count - 1}, 1)] == [str(count - 1).encode()]
+    assert await log.trim(Topic.UPDATES, 0, count, math.inf, count) == count
+    log = await file.open()
+    assert (await log.extents(Topic.UPDATES))[0] == Extent(count, count)
+    assert await log.append([new("x")]) == [count]
+
+
 async def test_a_read_of_what_was_trimmed_says_so(log: SqliteLog) -> None:
     """From memory, from the file, and where both happen at once."""
     log._tail = Tail(0)

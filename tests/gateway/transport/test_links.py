@@ -124,5 +124,6 @@ async def test_time_runs_anew_for_each_request(client: AiohttpClient, peers: lis
     peers[0].script[:4] = [late, late, late, stay_silent]
     for timeout in (0.3, 0.3, 5.0):
         assert not isinstance(await get(client, peers[0], timeout), AnswerUnknown)
-    assert await get(client, peers[0], 0.1) == AnswerUnknown("timed out")
+    async with asyncio.timeout(2):
+        assert await get(client, peers[0], 0.1) == AnswerUnknown("timed out")
     assert peers[0].connections == 1
