@@ -1,8 +1,8 @@
 """The HTTP client on aiohttp: one pool of connections per connector.
 
 It uses aiohttp one floor below `ClientSession`: aiohttp's `TCPConnector` looks names up, dials and
-does TLS, aiohttp's parser reads answers; the request line and headers are written here, and
-connections are kept by `links`. What a session does besides (cookies, redirects, proxies and netrc
+does TLS; the request line and headers are written here, connections are kept by `links`, and
+answers read by `answers`. What a session does besides (cookies, redirects, proxies and netrc
 from the environment, tracing, repeating a request whose reused connection dropped) is what a
 delivery must not do, and took two thirds of a call's time (aiohttp 3.14).
 
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 
 from aiohttp import (
@@ -27,14 +26,12 @@ from aiohttp import (
     ClientRequest,
     ClientTimeout,
     InvalidURL,
-    StreamReader,
     TCPConnector,
 )
-from aiohttp.http import HttpProcessingError, RawResponseMessage
-from aiohttp.streams import EofStream
 from yarl import URL
 
 from gateway import __version__
+from gateway.transport.answers import Unreadable
 from gateway.transport.guard import Guard
 from gateway.transport.links import Link, Links
 from gateway.transport.port import (
@@ -42,12 +39,10 @@ from gateway.transport.port import (
     ConnectFailed,
     HttpReply,
     HttpRequest,
-    HttpResponse,
 )
 
 CONNECT_WITHIN = 5.0
 """Seconds for DNS, TCP and TLS together."""
-CHUNK = 65536
 USER_AGENT = f"leadwire/{__version__}"
 ORIGINS = 256
 """Hosts that are remembered."""
@@ -104,11 +99,10 @@ class AiohttpClient:
             raise ValueError("concurrency is at least 1")
         self._concurrency = concurrency
         self._guard = guard
-        self._max_body = max_body
         self._user_agent = user_agent
         self._origins: dict[str, Origin] = {}
         self._connector: TCPConnector | None = None
-        self._links = Links(concurrency)
+        self._links = Links(concurrency, max_body)
         self._closed = False
 
     async def send(self, request: HttpRequest) -> HttpReply:
@@ -126,14 +120,16 @@ class AiohttpClient:
             return ConnectFailed(_reason(error))
         message = _message(request, target, origin.head, fields)
         try:
-            link.begin(message, now + request.timeout, bare=request.method == "HEAD")
-            return await self._answered(link)
-        except (ClientError, HttpProcessingError, EofStream, OSError) as error:
+            until, bare = now + request.timeout, request.method == "HEAD"
+            answer = await link.begin(message, until, bare=bare)
+        except (OSError, Unreadable) as error:
             self._links.drop(link)
             return AnswerUnknown("timed out" if link.expired else _reason(error))
         except BaseException:
             self._links.drop(link)
             raise
+        self._spoken(link)
+        return answer
 
     async def _dialled(self, connector: TCPConnector, origin: Origin, seconds: float) -> Link:
         # Connecting runs out first, so that a time-out in it can be told from one after it.
@@ -175,25 +171,12 @@ class AiohttpClient:
             origin = self._origins[text] = Origin(text)
         return origin, target if target.startswith("/") else f"/{target}"
 
-    async def _answered(self, link: Link) -> HttpResponse:
-        answer, content = await link.answer()
-        body = await self._read(content)
-        if content.is_eof() and link.usable and not link.transport.get_write_buffer_size():
+    def _spoken(self, link: Link) -> None:
+        """Its answer was read."""
+        if link.usable and not link.transport.get_write_buffer_size():
             self._links.give_back(link, asyncio.get_running_loop().time())
         else:
             self._links.drop(link)
-        return HttpResponse(answer.code, _lowered(answer), body)
-
-    async def _read(self, content: StreamReader) -> bytes:
-        """The body; one over the bound is cut."""
-        if content.is_eof() and content.total_bytes <= self._max_body:
-            return content.read_nowait()
-        body = bytearray()
-        while len(body) <= self._max_body:
-            body += await content.read(CHUNK)
-            if content.at_eof():
-                break
-        return bytes(body[: self._max_body])
 
 
 def _message(request: HttpRequest, target: str, host: str, fields: str) -> bytes:
@@ -229,33 +212,21 @@ def _own(names: tuple[str, ...], user_agent: str) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in own if name.lower() not in given)
 
 
-def _lowered(answer: RawResponseMessage) -> Mapping[str, str]:
-    """Header names in lower case; a repeated header's values joined (RFC 9110 §5.3)."""
-    received = answer.headers
-    headers = {name.lower(): value for name, value in received.items()}
-    if len(headers) < len(received):
-        headers = {name: ", ".join(received.getall(name)) for name in headers}
-    return headers
-
-
 def _reason(error: BaseException) -> str:
     """What happened, without the URL: aiohttp's own texts may show its query."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, ClientConnectorError):
         return f"cannot connect to {error.host}:{error.port}: {error.os_error}"
-    if isinstance(error, HttpProcessingError):
-        return "the answer is not HTTP"
+    if isinstance(error, Unreadable):
+        return str(error)
     return _WORDS.get(type(error).__name__, type(error).__name__)
 
 
 _WORDS = {
-    "ServerDisconnectedError": "the server closed the connection",
-    "EofStream": "the server closed the connection",
+    "ConnectionAbortedError": "the server closed the connection",
+    "BrokenPipeError": "the connection was reset",
     "ClientOSError": "the connection was reset",
-    "ClientConnectionResetError": "the connection was reset",
     "ConnectionResetError": "the connection was reset",
-    "ClientPayloadError": "the answer was cut short or cannot be read",
-    "ContentEncodingError": "the answer cannot be decompressed",
     "InvalidURL": "the URL cannot be used",
 }

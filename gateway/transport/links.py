@@ -1,8 +1,7 @@
 """Connections to backends that are kept between requests.
 
 aiohttp's `TCPConnector` dials them. What it does besides, to lend each one anew for every request,
-took as long as the exchange: here a connection stays lent, its parser reads one answer after the
-other, and one timer that is set again only when it fires bounds them all.
+took as long as the exchange: here a connection stays lent, `answers` reads one after the other, and one timer that is set again only when it fires bounds them all.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from aiohttp import StreamReader
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import RawResponseMessage
+
+from gateway.transport.answers import AnswerReader, Unreadable
+from gateway.transport.port import HttpResponse
 
 KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: below the 5 s after which Node's HTTP server, behind which
@@ -27,63 +27,69 @@ CLOSES_WITHIN = 1.0
 Dial = Callable[[], Awaitable[Connection]]
 
 
-class Link:
+class Link(asyncio.Protocol):
     """A connection, for one request at a time."""
 
     __slots__ = (
         "_armed",
-        "_bare",
         "_connection",
         "_deadline",
+        "_dialled",
         "_loop",
+        "_reader",
         "_timer",
+        "_waiter",
         "expired",
+        "gone",
         "origin",
-        "protocol",
         "since",
         "transport",
     )
 
-    def __init__(self, origin: str, connection: Connection) -> None:
-        """One that was just dialled. Raises ConnectionResetError for one that is gone again."""
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:
+    def __init__(self, origin: str, connection: Connection, most: int) -> None:
+        """One that was just dialled; of an answer's body at most `most` bytes are kept. Raises
+        ConnectionResetError for one that is gone again."""
+        dialled, transport = connection.protocol, connection.transport
+        if dialled is None or transport is None or dialled.should_close:
             connection.close()
             raise ConnectionResetError
         self.origin, self._connection = origin, connection
-        self.protocol: ResponseHandler = protocol
+        self._dialled: ResponseHandler = dialled
         self.transport: asyncio.Transport = transport
         self._loop = asyncio.get_running_loop()
-        self._bare: bool | None = None
+        self._reader = AnswerReader(most)
+        self._waiter: asyncio.Future[HttpResponse] | None = None
         self._deadline = self._armed = inf
         self._timer: asyncio.TimerHandle | None = None
         self.since = 0.0
         """When it became idle, by the loop's clock."""
         self.expired = False
         """Whether a request ran out of time."""
+        self.gone = False
+        """Whether it was lost, or is being closed."""
+        transport.set_protocol(self)
 
     @property
     def usable(self) -> bool:
         """Whether another request may go out on it: nothing was said since the last answer."""
-        return self.protocol.is_connected() and not self.protocol.should_close
+        return self._reader.usable and not self.gone
 
-    def begin(self, message: bytes, until: float, *, bare: bool) -> None:
+    @property
+    def closed(self) -> asyncio.Future[None] | None:
+        """Done when the other side has closed it too; None where it has."""
+        return self._dialled.closed
+
+    def begin(self, message: bytes, until: float, *, bare: bool) -> asyncio.Future[HttpResponse]:
         """Send a request that must be answered by `until`, the loop's clock; to a `bare` one
-        answers have no body."""
-        if bare or self._bare is not False:
-            self.protocol.set_response_params(skip_payload=bare, read_until_eof=True)
-            self._bare = bare
+        answers have no body. The answer: its headers, and its body as it is kept; it raises OSError
+        where the connection was lost, and Unreadable."""
+        self._waiter = waiter = self._loop.create_future()
+        self._reader.expect(bare=bare)
         self._deadline = until
         if until < self._armed:
             self._arm(until)
         self.transport.write(message)
-
-    async def answer(self) -> tuple[RawResponseMessage, StreamReader]:
-        """The final answer; those before it (100, 103) say nothing we ask for."""
-        while True:
-            answer, content = await self.protocol.read()
-            if answer.code >= 200 or answer.code == 101:
-                return answer, content
+        return waiter
 
     def end(self) -> None:
         """Its answer was read, whole."""
@@ -91,6 +97,7 @@ class Link:
 
     def close(self) -> None:
         """Use it no more."""
+        self.gone = True
         self._deadline = inf
         if self._timer is not None:
             self._timer.cancel()
@@ -98,8 +105,48 @@ class Link:
 
     def abort(self) -> None:
         """Close it, and don't wait until the other side has read what is still to be sent."""
-        self.protocol.abort()
+        self.transport.abort()
         self.close()
+
+    # --- the transport's word ----------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Some of an answer."""
+        try:
+            answer = self._reader.feed(data)
+        except Unreadable as error:
+            self._fail(error)
+        else:
+            if answer is not None:
+                self._answered(answer)
+
+    def eof_received(self) -> None:
+        """The other side says no more; the transport closes."""
+        try:
+            answer = self._reader.end()
+        except Unreadable as error:
+            self._fail(error)
+        else:
+            if answer is not None:
+                self._answered(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self.eof_received()
+        self.gone = True
+        self._fail(exc or ConnectionAbortedError())
+        self._reader.close()
+        self._dialled.connection_lost(exc)
+
+    def _answered(self, answer: HttpResponse) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(answer)
+
+    def _fail(self, error: Exception) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
@@ -115,16 +162,16 @@ class Link:
             self._arm(self._deadline)
             return
         self.expired = True
-        # Whoever reads from it is told so.
+        # Whoever waits for its answer is told so.
         self.transport.abort()
 
 
 class Links:
     """Those of one client: at most so many, used or idle."""
 
-    def __init__(self, most: int) -> None:
-        """None yet."""
-        self._most = most
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """None yet; `most_bytes` of an answer's body are kept."""
+        self._most, self._most_bytes = most, most_bytes
         self._count = 0
         self._idle: list[Link] = []
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -156,7 +203,7 @@ class Links:
             self._retire(self._idle.pop(0))
         self._count += 1
         try:
-            return Link(origin, await dial())
+            return Link(origin, await dial(), self._most_bytes)
         except BaseException:
             self._left()
             raise
@@ -197,7 +244,7 @@ class Links:
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
-        closing = [closed for link in self._idle if (closed := link.protocol.closed) is not None]
+        closing = [closed for link in self._idle if (closed := link.closed) is not None]
         while self._idle:
             self._retire(self._idle.pop())
         if closing:

@@ -19,6 +19,7 @@ from connectors.registry import VENDORS
 from gateway.database.port import Operation, Query, Row
 from gateway.serving import ROLES, Server
 from gateway.transport.links import Link
+from gateway.transport.port import HttpResponse
 from tests.journeys.everybody import (
     CALLS,
     HOOK_SECRET,
@@ -45,9 +46,11 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     sent: list[bytes] = []
     begin = Link.begin
 
-    def recording(link: Link, message: bytes, until: float, *, bare: bool) -> None:
+    def recording(
+        link: Link, message: bytes, until: float, *, bare: bool
+    ) -> asyncio.Future[HttpResponse]:
         sent.append(message)
-        begin(link, message, until, bare=bare)
+        return begin(link, message, until, bare=bare)
 
     monkeypatch.setattr(Link, "begin", recording)
     return sent
