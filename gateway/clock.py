@@ -25,13 +25,10 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's time."""
 
-    def now(self) -> float:
-        """Unix seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds of the machine's monotonic clock."""
-        return time.monotonic()
+    now = staticmethod(time.time)
+    """Unix seconds."""
+    monotonic = staticmethod(time.monotonic)
+    """Seconds of the machine's monotonic clock."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the running loop."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import orjson
 
 from gateway.eventlog.port import Headers, Record
-from gateway.model.codec import read_update
+from gateway.model.codec import read_enveloped, read_update
 from gateway.model.event import LeadUpdate
 from gateway.model.outcome import Attempt, Result
 from gateway.store.settling import ParkedRow
@@ -95,11 +96,12 @@ class Queued:
     progress: Progress = field(default_factory=Progress)
 
     @classmethod
-    def of_record(cls, record: Record, connector: str) -> Queued:
-        """From the log, for one connector. Raises ValueError for a record that is not ours."""
+    def of_record(cls, record: Record, connector: str, envelope: Mapping[str, str]) -> Queued:
+        """From the log, for one connector; `envelope` has the record's headers by name. Raises
+        ValueError for a record that is not ours."""
         event = record.parsed
         if not isinstance(event, LeadUpdate):
-            event = read_update(record.headers, record.value)
+            event = read_enveloped(envelope, record.value)
         leads = event.followers == "at_once" or event.authority in {None, connector}
         return cls(
             event,

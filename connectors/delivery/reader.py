@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import inf
 
 from connectors.delivery.frontier import Frontier
@@ -117,16 +117,16 @@ class Reader:
         settled = frontier.is_settled(pos)
         if settled and not self._log.repeats:
             return None
-        names, event_id = _addressed(record.headers)
-        ours = self._name in names
-        repeated = ours and self._log.repeats and self._repeated(part, event_id)
+        envelope = dict(record.headers)
+        ours = self._name in envelope.get("ce_connectors", "").split(",")
+        repeated = ours and self._log.repeats and self._repeated(part, envelope.get("ce_id", ""))
         if settled:
             return None
         if repeated or not ours:
             self.settle(part, pos)
             return None
         try:
-            return Queued.of_record(record, self._name)
+            return Queued.of_record(record, self._name, envelope)
         except ValueError:
             self.unreadable.append(record)
             return None
@@ -148,14 +148,3 @@ class Reader:
         parts = list(self._next)
         after = parts.index(part) + 1
         self._next = {p: self._next[p] for p in (*parts[after:], *parts[:after])}
-
-
-def _addressed(headers: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
-    names: list[str] = []
-    event_id = ""
-    for name, value in headers:
-        if name == "ce_connectors":
-            names = value.split(",")
-        elif name == "ce_id":
-            event_id = value
-    return names, event_id

@@ -114,8 +114,13 @@ def update_value(update: LeadUpdate) -> bytes:
 
 def read_update(headers: Headers, value: bytes) -> LeadUpdate:
     """The update of a record of the updates topic."""
+    return read_enveloped(dict(headers), value)
+
+
+def read_enveloped(envelope: Mapping[str, str], value: bytes) -> LeadUpdate:
+    """As `read_update`, for who has the headers by name already."""
     try:
-        return _update(dict(headers), orjson.loads(value))
+        return _update(envelope, orjson.loads(value))
     except _FOREIGN as problem:
         raise _foreign("a lead update", problem) from problem
 

@@ -1,7 +1,8 @@
 """Connections to backends that are kept between requests.
 
 aiohttp's `TCPConnector` dials them. What it does besides, to lend each one anew for every request,
-took as long as the exchange: here a connection stays lent, `answers` reads one after the other, and one timer that is set again only when it fires bounds them all.
+took as long as the exchange: here a connection stays lent, `answers` reads one after the
+other, and one timer that is set again only when it fires bounds them all.
 """
 
 from __future__ import annotations

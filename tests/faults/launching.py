@@ -47,7 +47,7 @@ def install(folder: Path) -> None:
         return time.time() + float(said(folder / CLOCK) or 0)
 
     SqliteConnection.transact = transacting  # type: ignore[method-assign]  # the fault
-    SystemClock.now = now  # type: ignore[method-assign, assignment]  # the fault
+    SystemClock.now = now  # type: ignore[assignment]  # the fault
 
 
 if __name__ == "__main__":
