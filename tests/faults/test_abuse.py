@@ -9,7 +9,7 @@ import pytest
 
 from tests.journeys.abuse import answers, besieged, medians
 
-NOISE = 0.010
+NOISE = 0.002
 """Seconds that the 99th percentile of a window wanders by itself, where two cores are shared with
 the callers, the misuse and whatever else the machine does. Windows alternate, so that what comes
 and goes slowly meets both kinds."""
