@@ -54,11 +54,32 @@ _output = _Output()
 atexit.register(_output.flush)
 
 
+class _Libraries(logging.Handler):
+    """What libraries say of trouble, as lines like ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one down; nothing that is said may end who says it."""
+        try:
+            told: dict[str, object] = {"library": record.name, "text": record.getMessage()}
+            if record.exc_info is not None:
+                told["exception"] = "".join(traceback.format_exception(*record.exc_info))
+            level = "error" if record.levelno >= logging.ERROR else "warning"
+            _output.put(level, "library.said", told)
+        except Exception:  # noqa: BLE001 - as the standard library's own handlers do
+            self.handleError(record)
+
+
+_libraries = _Libraries()
+
+
 def configure(settings: LoggingSettings, clock: Clock, stream: BinaryIO | None = None) -> None:
-    """Write lines from this level on, to stderr or another stream."""
+    """Write lines from this level on, to stderr or another stream; those of libraries from
+    `warning` on."""
     _output.flush()
     _output.lowest = logging.getLevelNamesMapping()[settings.level.upper()]
     _output.clock, _output.stream = clock, stream or sys.stderr.buffer
+    _libraries.setLevel(max(_output.lowest, logging.WARNING))
+    logging.getLogger().addHandler(_libraries)
 
 
 def debug(event: str, **fields: object) -> None:

@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
-from tests.bench import rows
+from tests.bench import rows, rows_kafka
 from tests.bench.inside import OTHER
 
-RATIOS = frozenset({"accepted", "deliveries", "end_to_end"})
+RATIOS = frozenset({"accepted", "accepted_kafka", "deliveries", "end_to_end", "deliveries_kafka"})
 """Rows with a ratio to the bare programs, which are measured before and after each of them."""
 CALM = 4
 """The isolation row runs at this part of the end-to-end rate: inside what two connectors can do."""
@@ -25,6 +26,26 @@ FLOORS = {
     "isolation": "ratio floor 1.3, aim 1.1",
     "memory": "floor 100 MB, aim 40 MB",
     "ready": "floor 2 s, aim 1 s",
+    "accepted_kafka": "ratio floor 0.35, aim 0.50 of the bare echo; Apache Kafka beside it",
+    "workers": "ratio floor 1.1",
+    "deliveries_kafka": "Apache Kafka and PostgreSQL, not judged",
+}
+LONG = {
+    "backlog_kafka": "floor 100 MB, and as fast at the end as at the start",
+}
+"""Rows that take many minutes: only when they are named, and once."""
+ONCE = frozenset({"memory", "deliveries_kafka", *LONG})
+"""Rows of one run."""
+PLAIN: Mapping[str, Callable[[], Awaitable[dict[str, float]]]] = {
+    "accepted": rows.accepted,
+    "deliveries": rows.deliveries,
+    "end_to_end": rows.end_to_end,
+    "memory": rows.memory,
+    "ready": rows.ready,
+    "accepted_kafka": rows_kafka.accepted,
+    "workers": rows_kafka.workers,
+    "deliveries_kafka": rows_kafka.deliveries,
+    "backlog_kafka": rows_kafka.backlog,
 }
 
 
@@ -34,7 +55,7 @@ async def measure(names: list[str], runs: int) -> None:
     bares = [await rows.bare()] if RATIOS.intersection(names) else []
     for _ in range(runs):
         for name in names:
-            if name == "memory" and found[name]:
+            if name in ONCE and found[name]:
                 continue
             figures = await _row(name, found)
             if name in RATIOS:
@@ -46,25 +67,20 @@ async def measure(names: list[str], runs: int) -> None:
         told = [{"echo/s": b.echo, "post/s": b.post, "same calls/s": b.same} for b in bares]
         _print("bare programs (median)", rows.median(told))
     for name in names:
-        _print(f"{name} (median of {len(found[name])}; {FLOORS[name]})", rows.median(found[name]))
+        wanted = (FLOORS | LONG)[name]
+        _print(f"{name} (median of {len(found[name])}; {wanted})", rows.median(found[name]))
+    if "accepted_kafka" in names:
+        _print("accepted on Apache Kafka (one run)", await rows_kafka.accepted_apache())
 
 
 async def _row(name: str, found: dict[str, list[dict[str, float]]]) -> dict[str, float]:
     match name:
-        case "accepted":
-            return await rows.accepted()
-        case "deliveries":
-            return await rows.deliveries()
-        case "end_to_end":
-            return await rows.end_to_end()
         case "latency":
             return await rows.latency(await _rate(found) / 2)
         case "isolation":
             return await rows.isolation(await _rate(found) / CALM)
-        case "memory":
-            return await rows.memory()
         case _:
-            return await rows.ready()
+            return await PLAIN[name]()
 
 
 async def _rate(found: dict[str, list[dict[str, float]]]) -> float:
@@ -85,7 +101,7 @@ def _print(title: str, figures: dict[str, float]) -> None:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("rows", nargs="*", choices=[[], *FLOORS], default=[])
+    parser.add_argument("rows", nargs="*", choices=[[], *FLOORS, *LONG], default=[])
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
     os.sched_setaffinity(0, {OTHER})

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,9 @@ CORE, OTHER = 0, 1
 CONFIG = """
 server: {{host: 127.0.0.1, port: {port}}}
 admin: {{port: {admin}}}
-log: {{url: "sqlite:{folder}/leadwire.db"}}
-store: {{url: "sqlite:{folder}/leadwire.db"}}
-logging: {{level: {level}}}
+log: {{url: "{log}"}}
+store: {{url: "{store}"}}
+logging: {{level: info}}
 tenants:
   default:
     region: US
@@ -55,6 +56,11 @@ class Child:
     """Seconds from start to listening."""
 
     @property
+    def cpu(self) -> float:
+        """Seconds of a core that it and the processes it started have used."""
+        return sum(map(_used, _family(self.process.pid)))
+
+    @property
     def memory(self) -> float:
         """Resident MB."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
@@ -69,6 +75,20 @@ class Child:
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()
+
+
+def _family(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    told = [(task / "children").read_text(encoding="ascii") for task in tasks.iterdir()]
+    children = [int(child) for text in told for child in text.split()]
+    return [pid, *(one for child in children for one in _family(child))]
+
+
+def _used(pid: int) -> float:
+    """Nanoseconds on a core are the first number (docs.kernel.org, sched-stats)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    spent = [(task / "schedstat").read_text(encoding="ascii").split()[0] for task in tasks]
+    return sum(map(int, spent)) / 1e9
 
 
 async def start(arguments: list[str], port: int, *, wait: bool = True) -> Child:
@@ -104,10 +124,25 @@ async def listens(port: int) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Where log and store are."""
+
+    log: str
+    store: str
+
+
 async def leadwire(
-    folder: Path, backends: dict[str, int], roles: str = "", level: str = "info"
+    folder: Path,
+    backends: dict[str, int],
+    roles: str = "",
+    kept: Kept | None = None,
+    options: Sequence[str] = (),
 ) -> Child:
-    """A server with one connector per backend port, over a database in `folder`."""
+    """A server with one connector per backend port, over a database in `folder` unless it is told
+    otherwise."""
+    embedded = f"sqlite:{folder}/leadwire.db"
+    kept = kept or Kept(embedded, embedded)
     port, admin = free_port(), free_port()
     lines = [CONNECTOR.format(name=name, port=where) for name, where in backends.items()]
     config = folder / "leadwire.yaml"
@@ -115,15 +150,15 @@ async def leadwire(
         CONFIG.format(
             port=port,
             admin=admin,
-            folder=folder,
-            level=level,
+            log=kept.log,
+            store=kept.store,
             connectors="\n".join(lines),
             names=", ".join(backends),
             first=next(iter(backends)),
         ),
         encoding="utf-8",
     )
-    arguments = ["gateway", "serve", "--config", str(config)]
+    arguments = ["gateway", "serve", "--config", str(config), *options]
     if roles:
         arguments += ["--roles", roles]
     door = "gateway" in roles or not roles

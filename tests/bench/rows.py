@@ -84,9 +84,9 @@ async def _called(how: str) -> float:
 def ratios(name: str, figures: dict[str, float], base: Bare) -> dict[str, float]:
     """A row's figures with its ratios to the bare programs, where it has any."""
     match name:
-        case "accepted":
+        case "accepted" | "accepted_kafka":
             return {**figures, "ratio": figures["calls/s"] / base.echo}
-        case "deliveries":
+        case "deliveries" | "deliveries_kafka" if figures:
             rate = figures["deliveries/s"]
             own = {"ratio": rate / base.post, "ratio to the same calls": rate / base.same}
             return {**figures, **own}

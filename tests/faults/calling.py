@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Refused:
 
 
 class Callers:
-    """One for each lead. A call that heard busy or nothing is made again until it is answered."""
+    """One for each lead. A call that heard busy or nothing is made again until it is answered, at
+    the next door where there are several: as behind a balancer."""
 
     def __init__(
         self, doors: Sequence[str], leads: Sequence[str], dialects: Sequence[str], clock: Clock
@@ -72,26 +74,30 @@ class Callers:
             callers = [
                 await stack.enter_async_context(Caller(door, GIVES_UP)) for door in self._doors
             ]
-            speakers = [Speaker(callers[at % len(callers)]) for at in range(len(self._leads))]
-            await asyncio.gather(*(self._lead(at, speaker) for at, speaker in enumerate(speakers)))
+            speakers = [Speaker(caller) for caller in callers]
+            each = [
+                deque(speakers[at % len(speakers) :] + speakers[: at % len(speakers)])
+                for at in range(len(self._leads))
+            ]
+            await asyncio.gather(*(self._lead(at, some) for at, some in enumerate(each)))
 
     def stop(self) -> None:
         """Begin no further update."""
         self._stopping.set()
 
-    async def _lead(self, place: int, speaker: Speaker) -> None:
+    async def _lead(self, place: int, speakers: deque[Speaker]) -> None:
         number = 0
         await self._rest(PAUSE * place / len(self._leads))
         while not self._stopping.is_set():
             number += 1
             dialect = self._dialects[(place + number) % len(self._dialects)]
-            await self._update(speaker, Update(self._leads[place], number), dialect)
+            await self._update(speakers, Update(self._leads[place], number), dialect)
             await self._rest(PAUSE)
 
-    async def _update(self, speaker: Speaker, update: Update, dialect: str) -> None:
+    async def _update(self, speakers: deque[Speaker], update: Update, dialect: str) -> None:
         began = self._clock.now()
         while True:
-            told = await self._call(speaker, update, dialect)
+            told = await self._call(speakers[0], update, dialect)
             if told is not None and 200 <= told.status < 300:
                 events, ended = tuple(told.events), self._clock.now()
                 self.answered.append(Answered(update, dialect, events, began, ended))
@@ -101,6 +107,7 @@ class Callers:
                 return
             if dialect in UNREPEATED:
                 return
+            speakers.rotate(-1)
             await self._clock.sleep(AGAIN)
 
     async def _call(self, speaker: Speaker, update: Update, dialect: str) -> Told | None:

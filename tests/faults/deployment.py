@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import aiohttp
-import orjson
 
 from gateway.serving import ROLES
 from tests.faults.storage import serve
+from tests.journeys.processes import events_of
 from tests.journeys.running import Caller, Document, free_port, written
 
 READY_WITHIN = 20.0
@@ -38,6 +38,9 @@ class Deployment(Protocol):
 
     async def terminate(self, role: str) -> int:
         """Ask a process that has this role to end; its exit code."""
+
+    async def end(self) -> set[int]:
+        """Ask all that run to end; their exit codes."""
 
     async def close(self) -> None:
         """Kill what still runs."""
@@ -96,6 +99,10 @@ class Embedded:
             process.terminate()
         return await asyncio.wait_for(process.wait(), ENDS_WITHIN)
 
+    async def end(self) -> set[int]:
+        """See the port."""
+        return {await self.terminate(ROLES[0])}
+
     async def close(self) -> None:
         """See the port."""
         if self._process is not None:
@@ -107,20 +114,12 @@ class Embedded:
 
     def lines(self) -> list[str]:
         """See the port."""
-        return [_event(line) for line in (self._folder / "stderr").read_bytes().splitlines()]
+        return events_of(self._folder / "stderr")
 
     def _with(self, role: str) -> Process:
         assert role in ROLES
         assert self._process is not None
         return self._process
-
-
-def _event(line: bytes) -> str:
-    try:
-        event: str = orjson.loads(line)["event"]
-    except (orjson.JSONDecodeError, KeyError):
-        return line.decode("utf-8", "replace")
-    return event
 
 
 async def _is_ready(operator: Caller) -> bool:

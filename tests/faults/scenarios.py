@@ -1,7 +1,8 @@
 """The scenarios, as a table: what goes wrong while callers call, and that it really did.
 
-Each is a run of its own with real processes, of at most a minute: callers speak every dialect to
-four vendors over five connectors, both of LeadSquared's ways among them.
+Each is a run of its own with real processes: callers speak every dialect to four vendors over five
+connectors, both of LeadSquared's ways among them. `SCENARIOS` are of one process with one file;
+those of several on a cluster are in `clustered_scenarios.py`.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ from tests.faults.records import Run
 from tests.faults.stage import open_stage
 from tests.journeys.everyone import CONNECTORS, DIALECTS
 
-WITHIN = 60.0
-"""Seconds for a scenario, from start to verdict."""
 DISK_LINES = frozenset(
     {
         "connector.interrupted",
@@ -96,6 +95,8 @@ class Scenario:
     """What operators are warned of."""
     dialects: tuple[str, ...] = DIALECTS
     attempts: int = 30
+    within: float = 60.0
+    """Seconds from start to verdict."""
 
     @property
     def calm(self) -> bool:
@@ -216,7 +217,7 @@ class Finished:
 async def live_through(scenario: Scenario, folder: Path, deploy: Deploy = Embedded) -> Finished:
     """Run it in a folder of its own. Raises TimeoutError for one that takes too long."""
     async with (
-        asyncio.timeout(WITHIN),
+        asyncio.timeout(scenario.within),
         open_stage(folder, deploy, scenario.dialects, scenario.attempts) as stage,
     ):
         async with asyncio.TaskGroup() as group:

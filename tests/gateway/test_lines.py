@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from gateway import lines
 from tests.gateway.edge.lines import written_lines
@@ -38,3 +39,20 @@ def test_an_exception_is_told_with_its_trace() -> None:
     (line,) = written
     assert (line["level"], line["connector"]) == ("error", "polly")
     assert line["exception"].splitlines()[-1] == "ValueError: odd"
+
+
+def test_what_a_library_says_is_a_line_too() -> None:
+    """From `warning` on, with its name; an exception with its trace."""
+    library = logging.getLogger("aiokafka.client")
+    with written_lines() as written:
+        library.info("connected")
+        library.warning("node %s is away", 1)
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            library.exception("fetch failed")
+    away, failed = written
+    assert (away["level"], away["event"]) == ("warning", "library.said")
+    assert (away["library"], away["text"]) == ("aiokafka.client", "node 1 is away")
+    assert (failed["level"], failed["text"]) == ("error", "fetch failed")
+    assert failed["exception"].splitlines()[-1] == "ValueError: odd"

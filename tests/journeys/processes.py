@@ -9,15 +9,18 @@ import re
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import orjson
 
 from tests.journeys.clusters import until
 from tests.journeys.running import ROOT, Caller, Document, free_port, written
 
 READY_WITHIN = 30.0
+LEADWIRE = ("-m", "gateway")
 
 
 @dataclass
@@ -58,6 +61,14 @@ class Member:
         """Ask it to end; its exit code."""
         return await self._end(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Stop it where it is, as a machine that hangs."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     async def _end(self, how: signal.Signals) -> int:
         if self.process.returncode is None:
             self.process.send_signal(how)
@@ -69,9 +80,9 @@ class Member:
 class Crew:
     """Starts processes, and ends those that are left."""
 
-    def __init__(self, folder: Path, told: Document) -> None:
-        """All have this configuration."""
-        self._folder, self._path = folder, written(folder, told)
+    def __init__(self, folder: Path, told: Document, program: Sequence[str] = LEADWIRE) -> None:
+        """All have this configuration; `program` is how Python runs the command."""
+        self._folder, self.config, self._program = folder, written(folder, told), program
         self._members: list[Member] = []
 
     async def start(self, roles: str, *options: str, port: int | None = None) -> Member:
@@ -80,12 +91,14 @@ class Crew:
         await until(member.ready, READY_WITHIN)
         return member
 
-    async def launch(self, roles: str, *options: str, port: int | None = None) -> Member:
+    async def launch(
+        self, roles: str, *options: str, port: int | None = None, admin_port: int | None = None
+    ) -> Member:
         """One more process."""
-        port, admin_port = port or free_port(), free_port()
+        port, admin_port = port or free_port(), admin_port or free_port()
         with (self._folder / "stderr").open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gateway", "serve", "--config", str(self._path)),
+                *(sys.executable, *self._program, "serve", "--config", str(self.config)),
                 *("--roles", roles, *options),
                 cwd=ROOT,
                 env={
@@ -115,3 +128,16 @@ async def crew(folder: Path, told: Document) -> AsyncIterator[Crew]:
         yield started
     finally:
         await started.end()
+
+
+def events_of(stderr: Path) -> list[str]:
+    """The events of the lines in a file; what is no such line as it is."""
+    return [_event(line) for line in stderr.read_bytes().splitlines()]
+
+
+def _event(line: bytes) -> str:
+    try:
+        event: str = orjson.loads(line)["event"]
+    except (orjson.JSONDecodeError, KeyError):
+        return line.decode("utf-8", "replace")
+    return event

@@ -15,10 +15,13 @@ from gateway.ledger.queries import DeliveryRecord, Story
 from gateway.model.event import LeadId
 from gateway.model.ids import young
 from gateway.model.outcome import Attempt, Outcome
+from gateway.settings.checks import many_processes
 from gateway.store import leads, ledger
 from gateway.store.settling import ParkedRow
 
 LOOKS, PAUSE = 10, 0.1
+HEARD_WITHIN = 2.0
+"""Seconds after which other processes, which look each second, have heard of new links."""
 SHOWN_UPDATES = 50
 _OF_PEOPLE = frozenset({"email", "value"})
 """Details that hold what a caller said of a person."""
@@ -69,6 +72,9 @@ async def link(parts: Parts, asked: Asked) -> told.Linked:
         raise Refused(400, "a lead has at least one id")
     keys, known, before, unsettled = await parts.store.run(lambda: _link(tenant, sets))
     await parts.links.refresh()
+    if many_processes(parts.settings):
+        # Whoever is told that ids are one lead may call at another process at once.
+        await parts.clock.sleep(HEARD_WITHIN)
     return told.Linked(
         leads=[
             told.LinkedLead(lead=key, ids=[id_written(one) for one in ids])

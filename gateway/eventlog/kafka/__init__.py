@@ -8,6 +8,9 @@ aiokafka's edges are taken off here (numbers of its issues on GitHub):
     `stop` waits for what can't be sent                   closed from underneath (`producing`)
     a cancelled `getmany` is never cleared up after       one task polls and is not cancelled
     a consumer can stand still for ever (1154, 703)       seen by its lag and replaced (`cursor`)
+    on uvloop a write to a connection that is gone
+    raises RuntimeError, of which the task that hears
+    who leads what dies, and `close` after it             seen (`is_deaf`), closed by hand
     only brokers it knows are asked for others (459)      clients are made anew (`reconnecting`)
 
 Positions are the reader's; Kafka's groups play no part but to tell tools how far readers are.

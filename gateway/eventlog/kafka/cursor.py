@@ -12,7 +12,7 @@ from aiokafka import errors as kafka
 
 from gateway import lines
 from gateway.clock import Clock
-from gateway.eventlog.kafka.deadlines import let_go
+from gateway.eventlog.kafka.deadlines import is_deaf, let_consumer_go
 from gateway.eventlog.port import LogUnavailable, Record, Topic
 from gateway.eventlog.readahead import ReadAhead
 from gateway.eventlog.stalls import Stalls
@@ -134,6 +134,8 @@ class Cursor:
 
     async def _watch(self) -> None:
         """Raises _Stalled."""
+        if is_deaf(self._consumer._client):  # noqa: SLF001 - there is no public way
+            raise _Stalled("hears no more who leads its partitions")
         due = self._stalls.due(self._clock.monotonic(), self._positions())
         if not due:
             return
@@ -156,7 +158,7 @@ class Cursor:
         """Another consumer in the place of this one."""
         lines.warning("log.consumer_replaced", topic=self._source.name, reason=repr(error))
         failed, self._consumer = self._consumer, None
-        await let_go(failed.stop())
+        await let_consumer_go(failed)
         while self._consumer is None and not self._closing:
             await self._clock.sleep(PAUSE)
             with contextlib.suppress(LogUnavailable):
@@ -172,7 +174,7 @@ class Cursor:
         if self._polling is not None:
             await asyncio.gather(self._polling, return_exceptions=True)
         if self._consumer is not None:
-            await let_go(self._consumer.stop())
+            await let_consumer_go(self._consumer)
 
 
 def _record(topic: Topic, message: Any) -> Record:

@@ -12,7 +12,7 @@ from aiokafka.protocol.commit import OffsetCommitRequest
 
 from gateway import lines
 from gateway.clock import Clock
-from gateway.eventlog.kafka.deadlines import let_go
+from gateway.eventlog.kafka.deadlines import hang_up, let_go
 from gateway.eventlog.kafka.reconnecting import Reconnecting
 from gateway.eventlog.port import LogUnavailable
 
@@ -26,7 +26,7 @@ class Groups:
     def __init__(self, options: Mapping[str, Any], clock: Clock, deadline: float) -> None:
         """Connects when there is something to commit; `deadline` is in seconds."""
         self._options, self._clock, self._deadline = options, clock, deadline
-        self._asking = Reconnecting[Any](self._connect, lambda client: client.close(), deadline)
+        self._asking = Reconnecting[Any](self._connect, hang_up, deadline)
         self._coordinators: dict[str, int] = {}
         self._failing: set[str] = set()
 
@@ -70,7 +70,7 @@ class Groups:
         try:
             await client.bootstrap()
         except BaseException:
-            await let_go(client.close())
+            await let_go(hang_up(client))
             raise
         return client
 

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from gateway.clock import Clock
 from gateway.eventlog.kafka.access import client_options
 from gateway.eventlog.kafka.cursor import Cursor, Source
-from gateway.eventlog.kafka.deadlines import DEADLINE, let_go, within
+from gateway.eventlog.kafka.deadlines import DEADLINE, let_consumer_go, within
 from gateway.eventlog.kafka.groups import Groups
 from gateway.eventlog.kafka.producing import KafkaProducer
 from gateway.eventlog.kafka.reconnecting import Reconnecting
@@ -68,7 +68,7 @@ class KafkaLog:
         self._compression, self._stall = compression, stall
         self._partitions: dict[Topic, int] = {}
         self._cursors: dict[Topic, list[Cursor]] = {topic: [] for topic in Topic}
-        self._asking = Reconnecting[Any](self._consumer, lambda asked: asked.stop(), deadline)
+        self._asking = Reconnecting[Any](self._consumer, let_consumer_go, deadline)
         self._groups = Groups(self._options, clock, deadline)
         self._writer = Writer(self._producer, clock, deadline)
 
@@ -208,6 +208,6 @@ class KafkaLog:
         try:
             await within(self._deadline, consumer.start())
         except BaseException:
-            await let_go(consumer.stop())
+            await let_consumer_go(consumer)
             raise
         return consumer

@@ -11,7 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka
 
-from gateway.eventlog.kafka.deadlines import STOPPING, within
+from gateway.eventlog.kafka.deadlines import BROKEN, STOPPING, hang_up, is_deaf, within
 from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
 
 BATCH_BYTES: Final = 256 << 10
@@ -62,6 +62,9 @@ class KafkaProducer:
         client = self._producer.client
         leader = client.cluster.leader_for_partition(TopicPartition(topic, part))
         if leader is None or leader == -1:
+            if is_deaf(client):
+                self.stranded = True
+                return False
             client.force_metadata_update().add_done_callback(self._asked_who_leads)
             return False
         return True
@@ -86,7 +89,7 @@ class KafkaProducer:
             offset: int = (await asyncio.shield(sent)).offset
         except _REFUSALS as error:
             raise LogUnavailable(f"Kafka: {error!r}") from error
-        except (kafka.KafkaError, OSError) as error:
+        except (kafka.KafkaError, *BROKEN) as error:
             raise AppendUnknown(f"Kafka: {error!r}") from error
         if offset < 0:
             raise AppendUnknown("Kafka has the batch already and does not say where")
@@ -100,7 +103,7 @@ class KafkaProducer:
         """`stop` alone would wait for ever for what can't be sent."""
         stopping = asyncio.ensure_future(self._producer.stop())
         await asyncio.wait((stopping,), timeout=patience)
-        await self._producer.client.close()
+        await hang_up(self._producer.client)
         # There is no public way to give up on what is queued, and `stop` waits for its futures.
         sender = self._producer._sender  # noqa: SLF001 - as above
         queued = self._producer._message_accumulator  # noqa: SLF001 - as above

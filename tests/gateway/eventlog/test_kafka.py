@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, Topic
 from tests import kafka_mock
 from tests.contracts.eventlogs import new, read
+from tests.journeys.running import eventually
 from tests.kafka_mock import MockCluster
 
 DEADLINE = 1.5
@@ -282,3 +284,58 @@ async def test_a_consumer_that_fails_is_replaced(
         await log.append([new("1")])
         assert [record.offset for record in await read(log, {0: 1}, 1)] == [1]
         assert cursor._consumer is not failed
+
+
+async def deafen(client: Any) -> None:
+    """As when aiokafka asks for news on a connection that is gone, on uvloop."""
+
+    async def die() -> None:
+        raise RuntimeError("unable to perform operation on a transport; the handler is closed")
+
+    client._sync_task.cancel()
+    client._sync_task = asyncio.create_task(die())
+    await asyncio.wait((client._sync_task,))
+
+
+async def test_a_producer_that_hears_no_news_is_replaced(cluster: MockCluster) -> None:
+    """And its connections are closed, although aiokafka gives up before it comes to them."""
+    async with connected(cluster) as log:
+        await appended(log, "0")
+        producer: Any = log._writer._producer
+        client = producer._producer.client
+        await deafen(client)
+        cluster.lead("lw.updates", 0, None)
+        (place,) = [one for one in client.cluster._partitions["lw.updates"].items() if not one[0]]
+        client.cluster._partitions["lw.updates"][0] = place[1]._replace(leader=-1)
+        with pytest.raises(LogUnavailable, match="no leader"):
+            await log.append([new("1")])
+        cluster.lead("lw.updates", 0, 1)
+        assert await appended(log, "1") == [1]
+        assert log._writer._producer is not producer
+    assert [conn.connected() for conn in client._conns.values()] == [False] * len(client._conns)
+
+
+async def test_a_log_is_closed_whatever_became_of_its_clients(cluster: MockCluster) -> None:
+    """A process ends as it should after brokers were away."""
+    async with connected(cluster) as log:
+        await appended(log, "0")
+        assert await read(log, {0: 0, 1: 0}, 1) != []
+        (cursor,) = log._cursors[Topic.UPDATES]
+        clients: list[Any] = [cursor._consumer._client, log._writer._producer._producer.client]
+        for client in clients:
+            await deafen(client)
+    open_ = [conn for client in clients for conn in client._conns.values() if conn.connected()]
+    assert open_ == []
+
+
+async def test_a_consumer_that_hears_no_news_is_replaced(cluster: MockCluster) -> None:
+    """It would stand still once its partitions moved."""
+    async with connected(cluster) as log:
+        await appended(log, "0")
+        assert await read(log, {0: 0, 1: 0}, 1) != []
+        (cursor,) = log._cursors[Topic.UPDATES]
+        deaf: Any = cursor._consumer
+        await deafen(deaf._client)
+        await eventually(lambda: cursor._consumer not in {None, deaf})
+        await appended(log, "1")
+        assert [one.value for one in await read(log, {0: 1, 1: 0}, 1)] == [b"1"]

@@ -1,0 +1,176 @@
+"""The rows with the log on Kafka. The floor is for librdkafka's mock cluster, which runs in the
+load's process, so that the broker costs the measured core nothing; Apache Kafka's figures stand
+beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from gateway.eventlog.port import Topic
+from tests.bench.inside import Child, Kept, free_port, leadwire
+from tests.bench.outside import Backend, Load, leadsquared_call
+from tests.bench.prefill import prefill_kafka
+from tests.bench.rows import CALLS, CONNECTIONS, DELIVERIES, LEADS, MEASURED, folder
+from tests.kafka import artifacts
+from tests.kafka.apache import ApacheKafka
+from tests.kafka_mock import MockCluster
+from tests.postgres_server import PostgresServer
+
+PARTITIONS = 24
+TOPICS = {f"leadwire.{topic}": PARTITIONS for topic in Topic}
+WARMING, COUNTED = 3_000, 15_000
+EVEN = 100_000
+"""Deliveries at the start and at the end of a backlog whose rates are compared."""
+
+
+@contextmanager
+def mock() -> Iterator[str]:
+    """A mock cluster's URL."""
+    with MockCluster() as cluster:
+        cluster.create_all(TOPICS)
+        yield f"kafka://{cluster.servers}"
+
+
+@contextmanager
+def apache(place: Path) -> Iterator[str]:
+    """The URL of one node of Apache Kafka."""
+    home = place / "kafka"
+    home.mkdir()
+    with ApacheKafka(home) as cluster:
+        cluster.create_all(TOPICS)
+        yield f"kafka://{cluster.servers}"
+
+
+@contextmanager
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+async def _accepted(place: Path, log: str) -> float:
+    child = await leadwire(
+        place, {"crm": free_port()}, "gateway", Kept(log, f"sqlite:{place}/store.db")
+    )
+    try:
+        load = Load(leadsquared_call(LEADS))
+        await load.saturate(child.port, CONNECTIONS, 2_000)
+        rate = await load.saturate(child.port, CONNECTIONS, CALLS)
+    finally:
+        await child.stop()
+    if load.refused:
+        raise RuntimeError(f"{load.refused} calls were refused")
+    return rate
+
+
+async def accepted() -> dict[str, float]:
+    """Calls answered once the brokers have the update (acks=all), gateway role alone."""
+    with folder() as place, mock() as log:
+        return {"calls/s": await _accepted(place, log)}
+
+
+async def accepted_apache() -> dict[str, float]:
+    """The same on Apache Kafka, whose broker shares the load's core."""
+    if artifacts.lacking() is not None:
+        return {}
+    with folder() as place, apache(place) as log:
+        return {"Apache Kafka calls/s": await _accepted(place, log)}
+
+
+# --- several processes ----------------------------------------------------------------------
+
+
+async def workers() -> dict[str, float]:
+    """Time of a core for an accepted call, with two gateway processes by that with one."""
+    with postgres() as server:
+        one = await _cost(server, ())
+        two = await _cost(server, ("--workers", "2"))
+    return {"one us": one, "two us": two, "ratio": two / one}
+
+
+async def _cost(server: PostgresServer, options: tuple[str, ...]) -> float:
+    async with server.database() as store:
+        with folder() as place, mock() as log:
+            child = await leadwire(
+                place, {"crm": free_port()}, "gateway", Kept(log, store), options
+            )
+            try:
+                load = Load(leadsquared_call(LEADS))
+                await load.saturate(child.port, CONNECTIONS, WARMING)
+                before = child.cpu
+                await load.saturate(child.port, CONNECTIONS, COUNTED)
+                return 1e6 * (child.cpu - before) / COUNTED
+            finally:
+                await child.stop()
+
+
+# --- deliveries -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _draining(place: Path, log: str, store: str, count: int) -> AsyncIterator[_Drain]:
+    await prefill_kafka(log, count, LEADS, ("crm",))
+    backend = Backend()
+    server, port = await backend.serve()
+    child = await leadwire(place, {"crm": port}, "connectors", Kept(log, store))
+    try:
+        yield _Drain(child, backend)
+    finally:
+        await child.stop()
+        server.close()
+
+
+class _Drain:
+    """A connector at work on a backlog."""
+
+    def __init__(self, child: Child, backend: Backend) -> None:
+        self.child, self.backend = child, backend
+
+    async def rate(self, first: int, last: int, within: float) -> float:
+        """Deliveries a second from the one to the other."""
+        await self.backend.had(first, within)
+        began = self.backend.last
+        await self.backend.had(last, within)
+        return (last - first) / (self.backend.last - began)
+
+
+async def deliveries() -> dict[str, float]:
+    """One connector on Apache Kafka and PostgreSQL: 50,000 updates of 5,000 leads."""
+    if artifacts.lacking() is not None:
+        return {}
+    with folder() as place, apache(place) as log, postgres() as server:
+        async with server.database() as store, _draining(place, log, store, DELIVERIES) as drain:
+            return {"deliveries/s": await drain.rate(1, DELIVERIES, 180)}
+
+
+async def backlog(count: int = 1_000_000) -> dict[str, float]:
+    """Working off so many updates from Apache Kafka, with PostgreSQL: the rate at the start and at
+    the end, and resident MB less those while working off 1,000."""
+    if artifacts.lacking() is not None:
+        return {}
+    with folder() as place, apache(place) as log, postgres() as server:
+        async with server.database() as store, _draining(place, log, store, count) as drain:
+            start = await drain.rate(EVEN // 10, EVEN, 300)
+            await drain.backend.had(max(MEASURED, count // 2), 900)
+            large = drain.child.memory
+            end = await drain.rate(count - EVEN, count - EVEN // 10, 900)
+    with folder() as place, apache(place) as log, postgres() as server:
+        async with server.database() as store, _draining(place, log, store, 1_000) as drain:
+            await drain.backend.had(1_000, 120)
+            await asyncio.sleep(1.0)
+            small = drain.child.memory
+    return {
+        "start/s": start,
+        "end/s": end,
+        "end by start": end / start,
+        "1,000 MB": small,
+        "1,000,000 MB": large,
+        "difference MB": large - small,
+    }
