@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hash
 	--no-emit-index-url --python-version 3.11 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-kafka-3 check bench faults lock
+.PHONY: help install demo test test-kafka-3 test-cluster check bench faults lock
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: install  ## Run the tests
 test-kafka-3: install  ## Run the tests of the Kafka log on the last Kafka 3 (`make test` has 4)
 	LEADWIRE_TEST_KAFKA=$(KAFKA_3) $(BIN)/python -m pytest tests/contracts/test_eventlog.py \
 		tests/gateway/eventlog
+
+test-cluster: install  ## Run the journeys through five processes on three brokers and PostgreSQL
+	LEADWIRE_TEST_DEPLOYMENT=cluster $(BIN)/python -m pytest tests/journeys $(JOURNEYS)
 
 check: install  ## Lint, format, types, imports, lock files
 	$(BIN)/ruff check .

@@ -11,13 +11,13 @@ import orjson
 
 from connectors.webhook.wire import HOOK_PATH
 from gateway.model.event import LeadId
-from gateway.serving import Server
 from tests.journeys.running import (
     NOOJEE_PATH,
     QUICK,
     Backends,
     Caller,
     Document,
+    Running,
     Told,
     link,
     noojee_lead,
@@ -156,7 +156,7 @@ def seed(vendors: Backends) -> None:
             vendors.host.seed(known, {"id": lead})
 
 
-async def linked(running: Server) -> None:
+async def linked(running: Running) -> None:
     """All of them are one lead."""
     ids = [LeadId(name, lead, SCOPE if name == "noojee-au" else ()) for name, lead in LEADS.items()]
     await link(running, tuple(ids))

@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from gateway.serving import Server
 from tests.journeys.running import (
     ROOT,
     Backends,
     Caller,
     Document,
+    Running,
     backends,
     document,
     everywhere,
@@ -37,7 +37,7 @@ LEAD = "lead=noojee-au:9856&scope=allocation_id%3D38"
 class Bench:
     """A running server with both vendors behind it, and who talks to it."""
 
-    server: Server
+    server: Running
     backends: Backends
     caller: Caller
     admin: Caller

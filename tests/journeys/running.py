@@ -18,7 +18,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
@@ -29,7 +29,9 @@ from gateway.clock import SystemClock
 from gateway.commands.configured import configured
 from gateway.model.event import LeadId
 from gateway.serving import ROLES, Server
+from gateway.storage import Storage
 from gateway.store import leads
+from gateway.store.links import Links
 
 ROOT = Path(__file__).absolute().parents[2]
 LAUNCHER = Path(__file__).with_name("stopping.py")
@@ -152,8 +154,38 @@ def written(folder: Path, told: Document) -> Path:
     return path
 
 
+class Running(Protocol):
+    """A server as journeys see it."""
+
+    @property
+    def port(self) -> int:
+        """Where it answers callers."""
+
+    @property
+    def admin_port(self) -> int:
+        """Where it answers operators."""
+
+    @property
+    def storage(self) -> Storage:
+        """Its log and store, to look at."""
+
+    @property
+    def links(self) -> Links:
+        """Refreshed when a test has changed links."""
+
+
 @asynccontextmanager
 async def server(
+    folder: Path, told: Document, roles: tuple[str, ...] = ROLES
+) -> AsyncIterator[Running]:
+    """A server, drained at the end: in this process, or where the whole run is through several
+    processes (`conftest`), these."""
+    async with serve(folder, told, roles) as running:
+        yield running
+
+
+@asynccontextmanager
+async def serve(
     folder: Path, told: Document, roles: tuple[str, ...] = ROLES
 ) -> AsyncIterator[Server]:
     """A server in this process, drained at the end."""
@@ -165,7 +197,7 @@ async def server(
         await running.stop()
 
 
-async def link(running: Server, *sets: tuple[LeadId, ...]) -> None:
+async def link(running: Running, *sets: tuple[LeadId, ...]) -> None:
     """Say that ids are one lead's."""
     await running.storage.store.run(lambda: leads.link("default", sets))
     await running.links.refresh()
@@ -331,7 +363,7 @@ def noojee_lead(id: str, **fields: Any) -> Document:
     }
 
 
-def url_of(running: Server) -> str:
+def url_of(running: Running) -> str:
     """Where a server in this process answers callers."""
     return f"http://127.0.0.1:{running.port}"
 

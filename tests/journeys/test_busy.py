@@ -14,12 +14,15 @@ from gateway.clock import SystemClock
 from gateway.database.port import Operation, Query
 from gateway.serving import Server
 from gateway.store import connectors
+from gateway.store.board import Board
+from tests.journeys.deployments import alone
 from tests.journeys.running import (
     BUSY,
     OK,
     Backends,
     Caller,
     Document,
+    Running,
     Told,
     backends,
     document,
@@ -65,6 +68,13 @@ async def settled(caller: Caller, lead: str, fields: dict[str, str]) -> Told:
             await asyncio.sleep(0.05)
 
 
+def heard(running: Running) -> Board:
+    """What the gateway has heard of connectors."""
+    assert isinstance(running, Server)
+    return running.board
+
+
+@alone("it waits for what the gateway has heard")
 async def test_a_vendor_that_is_down_is_told_at_once(tmp_path: Path) -> None:
     """The breaker is open: the update is taken and busy is the answer; when the vendor is back,
     a retry gets the OK of the same event."""
@@ -73,7 +83,7 @@ async def test_a_vendor_that_is_down_is_told_at_once(tmp_path: Path) -> None:
     told["connectors"]["noojee-au"]["breaker"] = {"failures": 1, "open": "300ms", "max_open": "1s"}
     async with server(tmp_path, told) as running, Caller(url_of(running)) as caller:
         first = asyncio.create_task(caller.noojee("1", SALE))
-        await eventually(lambda: not running.board.able("noojee-au"))
+        await eventually(lambda: not heard(running).able("noojee-au"))
         began = SystemClock().monotonic()
         second = await caller.noojee("2", SALE)
         assert is_busy(second, 1)
@@ -87,12 +97,13 @@ async def test_a_vendor_that_is_down_is_told_at_once(tmp_path: Path) -> None:
     assert (again.status, again.body, again.events, calls) == (200, OK, second.events, 1)
 
 
+@alone("it waits for what the gateway has heard")
 async def test_a_paused_connector_is_told_at_once(vendors: Backends, tmp_path: Path) -> None:
     """The same; the update goes when an operator resumes it."""
     told = within(document(tmp_path, vendors.url), "30s")
     async with server(tmp_path, told) as running, Caller(url_of(running)) as caller:
         await wish(running, "paused")
-        await eventually(lambda: not running.board.able("noojee-au"))
+        await eventually(lambda: not heard(running).able("noojee-au"))
         began = SystemClock().monotonic()
         first = await caller.noojee("1", SALE)
         assert is_busy(first, 1)
@@ -104,7 +115,7 @@ async def test_a_paused_connector_is_told_at_once(vendors: Backends, tmp_path: P
     assert len(vendors.host.calls("noojee")) == 1
 
 
-async def wish(running: Server, value: str) -> None:
+async def wish(running: Running, value: str) -> None:
     """What an operator asks of the connector."""
     await running.storage.store.run(lambda: connectors.wish("noojee-au", value))
 
@@ -152,7 +163,7 @@ async def test_a_full_disk(vendors: Backends, tmp_path: Path) -> None:
     assert len(vendors.host.calls("noojee")) == 5
 
 
-async def pages(running: Server, most: int | None) -> None:
+async def pages(running: Running, most: int | None) -> None:
     """Let the file grow to so many pages; None: no more than it has."""
 
     def operation() -> Operation[None]:

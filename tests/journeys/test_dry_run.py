@@ -20,6 +20,7 @@ from gateway.database.port import Operation, Query, Row
 from gateway.serving import ROLES, Server
 from gateway.transport.links import Link
 from gateway.transport.port import HttpResponse
+from tests.journeys.deployments import alone
 from tests.journeys.everybody import (
     CALLS,
     HOOK_SECRET,
@@ -30,13 +31,23 @@ from tests.journeys.everybody import (
     linked,
     seed,
 )
-from tests.journeys.running import Backends, Caller, Document, Told, backends, server, url_of
+from tests.journeys.running import (
+    Backends,
+    Caller,
+    Document,
+    Running,
+    Told,
+    backends,
+    server,
+    url_of,
+)
 
 DRY = {"X_Leadwire_Dry_Run": "1"}
 TABLES = (
     *("claims", "parked", "lead_fields", "verdicts", "dead_letters", "updates", "deliveries"),
     *("lead_links", "log_records", "facts"),
 )
+pytestmark = alone("it reads what leaves the process, and the file")
 every_call = pytest.mark.parametrize("said", CALLS, ids=lambda said: said.name)
 
 
@@ -59,7 +70,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 @asynccontextmanager
 async def everybody(
     folder: Path, roles: tuple[str, ...] = ROLES, **own: Any
-) -> AsyncIterator[tuple[Server, Backends, Caller]]:
+) -> AsyncIterator[tuple[Running, Backends, Caller]]:
     """A server with every vendor behind it, and who calls it."""
     async with backends() as vendors:
         seed(vendors)
@@ -106,7 +117,7 @@ def timeless(message: bytes, event: Document) -> bytes:
     return _STAMP.sub(rb"\1: ?", message)
 
 
-async def all_of(running: Server) -> list[list[Row]]:
+async def all_of(running: Running) -> list[list[Row]]:
     """Everything that is kept."""
 
     def read() -> Operation[list[list[Row]]]:
@@ -119,7 +130,7 @@ async def all_of(running: Server) -> list[list[Row]]:
     return await running.storage.store.run(read)
 
 
-async def settled(running: Server, event: str) -> Document:
+async def settled(running: Running, event: str) -> Document:
     """Wait until every connector has its verdict; but the async vendor, once it took the update,
     is asked later."""
     async with Caller(f"http://127.0.0.1:{running.admin_port}") as admin, asyncio.timeout(20):
@@ -135,7 +146,7 @@ async def settled(running: Server, event: str) -> Document:
             await asyncio.sleep(0.02)
 
 
-async def event_of(running: Server, id: str) -> Document:
+async def event_of(running: Running, id: str) -> Document:
     """An accepted event."""
     async with Caller(f"http://127.0.0.1:{running.admin_port}") as admin:
         told = await admin.call("GET", "/admin/v1/events?limit=100", b"")
@@ -152,6 +163,7 @@ async def test_what_is_shown_is_what_is_sent(said: Said, wire: list[bytes], tmp_
         before = await all_of(running)
         dry = await said.by(caller, **DRY, Idempotency_Key="a key")
         assert (await all_of(running), wire) == (before, [])
+        assert isinstance(running, Server)
         metrics = running.metrics.exposition()[0].decode()
         real = await said.by(caller, Idempotency_Key="a key")
         (event_id,) = real.events

@@ -13,7 +13,6 @@ import pytest
 
 from connectors.sandbox.faults import Fault
 from gateway.database.port import Operation, Query, Rows
-from gateway.serving import Server
 from tests.journeys.everyone import (
     CONNECTORS,
     Everyone,
@@ -31,6 +30,7 @@ from tests.journeys.running import (
     Backends,
     Caller,
     Document,
+    Running,
     backends,
     document,
     eventually,
@@ -66,7 +66,7 @@ async def test_a_dead_vendor_holds_nobody_else_up(
     assert held_up == set()
 
 
-async def rows(running: Server, sql: str) -> Rows:
+async def rows(running: Running, sql: str) -> Rows:
     """What a question to the store gives."""
 
     def operation() -> Operation[Rows]:
@@ -197,7 +197,7 @@ def traffic(caller: Caller) -> Iterator[None]:
         task.cancel()
 
 
-async def condemned(running: Server) -> list[str]:
+async def condemned(running: Running) -> list[str]:
     """The codes of the dead letters, once there are any."""
     async with asyncio.timeout(20):
         while True:

@@ -14,12 +14,12 @@ import pytest
 from connectors.leadsquared.wire.bulk import NOT_FOUND
 from connectors.sandbox.faults import Fault
 from gateway.model.event import LeadId
-from gateway.serving import Server
 from tests.journeys.running import (
     QUICK,
     Backends,
     Caller,
     Document,
+    Running,
     Told,
     backends,
     document,
@@ -71,7 +71,7 @@ async def vendors() -> AsyncIterator[Backends]:
 
 
 @pytest.fixture
-async def running(vendors: Backends, tmp_path: Path) -> AsyncIterator[Server]:
+async def running(vendors: Backends, tmp_path: Path) -> AsyncIterator[Running]:
     """A server before them."""
     async with server(tmp_path, with_leadsquared(tmp_path, vendors.url)) as started:
         scope = (("allocation_id", "38"),)
@@ -80,7 +80,7 @@ async def running(vendors: Backends, tmp_path: Path) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def caller(running: Server) -> AsyncIterator[Caller]:
+async def caller(running: Running) -> AsyncIterator[Caller]:
     """A client of it."""
     async with Caller(url_of(running)) as client:
         yield client

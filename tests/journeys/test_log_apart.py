@@ -15,13 +15,13 @@ import pytest
 from connectors.sandbox.faults import Fault
 from gateway.database.port import Operation, Query, Rows
 from gateway.eventlog.port import Topic
-from gateway.serving import Server
 from tests.journeys.clusters import beside, cluster, on_kafka, until
 from tests.journeys.running import (
     BUSY,
     OK,
     Backends,
     Caller,
+    Running,
     backends,
     document,
     eventually,
@@ -46,7 +46,7 @@ def kafka() -> Iterator[MockCluster]:
 class Apart:
     """A server on the cluster, its vendors and a caller."""
 
-    server: Server
+    server: Running
     vendors: Backends
     caller: Caller
 

@@ -9,6 +9,8 @@ from typing import Any
 import jsonschema
 import orjson
 
+from gateway.serving import Server
+from tests.journeys.deployments import alone
 from tests.journeys.operating import API, LEAD, bench, leadwire, linked, sold
 from tests.journeys.running import (
     document,
@@ -209,6 +211,7 @@ async def test_gauges_are_measured_when_somebody_looks(tmp_path: Path) -> None:
         assert len(margins) == 2
 
 
+@alone("it asks this one to drain")
 async def test_events_follow_a_topic(tmp_path: Path) -> None:
     """By HTTP as they come, one CloudEvent a line; the stream ends when the server drains."""
     async with bench(tmp_path) as b:
@@ -217,5 +220,6 @@ async def test_events_follow_a_topic(tmp_path: Path) -> None:
             event = await sold(b)
             line = orjson.loads(await stream.content.readline())
             assert (line["id"], line["specversion"]) == (event, "1.0")
+            assert isinstance(b.server, Server)
             b.server.ready = False
             assert await stream.content.read() == b""

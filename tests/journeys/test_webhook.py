@@ -11,13 +11,13 @@ import pytest
 
 from connectors.sandbox.faults import Fault
 from connectors.webhook.wire import HOOK_PATH
-from gateway.serving import Server
 from tests.journeys.running import (
     OK,
     QUICK,
     Backends,
     Caller,
     Document,
+    Running,
     backends,
     document,
     eventually,
@@ -39,7 +39,7 @@ def with_hook(folder: Path, vendors: Backends, allow: list[str], **own: Any) -> 
     return told
 
 
-async def closed_as_a_sale(running: Server) -> str:
+async def closed_as_a_sale(running: Running) -> str:
     """A Noojee call that its backend applies; the event's id."""
     async with Caller(url_of(running)) as caller:
         answer = await caller.noojee("9856", {"njDisposition": "Sale"})

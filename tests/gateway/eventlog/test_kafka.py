@@ -321,7 +321,8 @@ async def test_a_log_is_closed_whatever_became_of_its_clients(cluster: MockClust
         await appended(log, "0")
         assert await read(log, {0: 0, 1: 0}, 1) != []
         (cursor,) = log._cursors[Topic.UPDATES]
-        clients: list[Any] = [cursor._consumer._client, log._writer._producer._producer.client]
+        producer: Any = log._writer._producer
+        clients: list[Any] = [cursor._consumer._client, producer._producer.client]
         for client in clients:
             await deafen(client)
     open_ = [conn for client in clients for conn in client._conns.values() if conn.connected()]
