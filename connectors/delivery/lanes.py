@@ -11,7 +11,7 @@ Pure: time is passed in, and what must be written or loaded is handed to the cal
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from math import inf
 
@@ -289,3 +289,14 @@ class Lanes:
         lane.wall = lane.spilling
         # Whatever was counted, the store is asked once: the row that calls for this is there.
         lane.stored = max(lane.stored, lane.spilling + 1)
+
+
+def any_refused(lanes: Sequence[Lane]) -> bool:
+    """Whether one's head was refused by its authority. Nearly always it is one lane, for each
+    delivery: a generator costs more than the question."""
+    return lanes[0].head.refused or (len(lanes) > 1 and any(lane.head.refused for lane in lanes))
+
+
+def any_rewound(lanes: Sequence[Lane]) -> bool:
+    """Whether the store has something that comes before one's head."""
+    return lanes[0].rewind or (len(lanes) > 1 and any(lane.rewind for lane in lanes))

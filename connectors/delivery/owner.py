@@ -156,7 +156,8 @@ class Owner:
     async def _acquire(self, plan: Plan) -> int | None:
         ports = self._ports
         now = ports.clock.now()
-        return await ports.store.run(lambda: leases.acquire(plan.lease, ports.process, now))
+        watch = self._roster.watch
+        return await ports.store.run(lambda: leases.acquire(plan.lease, ports.process, now, watch))
 
     async def _release(self, plan: Plan) -> None:
         try:

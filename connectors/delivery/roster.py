@@ -16,7 +16,7 @@ from math import ceil
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
 from gateway.store import leases
-from gateway.store.leases import RENEW, TTL, LeaseRow
+from gateway.store.leases import RENEW, TTL, LeaseRow, Watch
 from gateway.store.port import Store
 
 LOOK = 1.0
@@ -33,6 +33,7 @@ class Roster:
         """`names` are the leases to be shared; `process` is who we are, as their owner."""
         self._names, self._store, self._clock = frozenset(names), store, clock
         self._process = process
+        self.watch = Watch(clock.monotonic)
         self._counts: Counter[str] = Counter()
         self._free = dict.fromkeys(self._names, clock.monotonic())
         """Since when each that is free is so."""
@@ -57,7 +58,8 @@ class Roster:
         except DatabaseUnavailable:
             return
         self._counts = counted(self._names, rows, now)
-        found = free(self._names, rows, self._process, now)
+        held = [row for row in rows if row.until > now and not self.watch.unrenewed(*row)]
+        found = free(self._names, held, self._process, now)
         self._free = {name: self._free.get(name, at) for name in found}
 
     async def _enrol(self) -> None:

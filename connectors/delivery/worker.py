@@ -23,7 +23,7 @@ from connectors.delivery.breaker import Breaker
 from connectors.delivery.conversing import Speaker
 from connectors.delivery.gate import PLAIN, Gate
 from connectors.delivery.judgement import Ask, Finish, Park, TryAgain
-from connectors.delivery.lanes import Lane, Lanes
+from connectors.delivery.lanes import Lane, Lanes, any_refused, any_rewound
 from connectors.delivery.loading import Loaded, load, reach
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
@@ -192,13 +192,13 @@ class Worker:
     async def _attempt(self, lanes: list[Lane], task: asyncio.Task[None]) -> None:
         """One attempt at these lanes; those it leaves in `lanes` are its own when it raises
         DatabaseUnavailable."""
-        if self.plan.shadow or _any_refused(lanes):
+        if self.plan.shadow or any_refused(lanes):
             await self._pass_by(lanes)
             if not lanes:
                 return
         ticket = PLAIN if self.gate.open_now() else await self.gate.enter()
         # The wait may have been long: an earlier update may have been redriven meanwhile.
-        if self._draining.is_set() or _any_rewound(lanes):
+        if self._draining.is_set() or any_rewound(lanes):
             self.gate.abandoned(ticket)
             self._again(lanes, 0.0)
             return
@@ -382,16 +382,6 @@ class Worker:
                 if partition_of(lead, partitions) % plan.shards == plan.shard
             }
         self.lanes.blocked(blocked, self._now())
-
-
-def _any_refused(lanes: Sequence[Lane]) -> bool:
-    """Nearly always one lane, for each delivery: a generator costs more than the question."""
-    return lanes[0].head.refused or (len(lanes) > 1 and any(lane.head.refused for lane in lanes))
-
-
-def _any_rewound(lanes: Sequence[Lane]) -> bool:
-    """As above."""
-    return lanes[0].rewind or (len(lanes) > 1 and any(lane.rewind for lane in lanes))
 
 
 async def _event(event: asyncio.Event, within: float) -> None:

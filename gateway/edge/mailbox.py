@@ -36,6 +36,7 @@ class Mailbox:
         self._left: dict[int, float] = {}
         """Partitions that were lost, and until when they are read."""
         self._told = False
+        self._watch = leases.Watch(clock.monotonic)
 
     async def start(self) -> None:
         """Take a partition before the first call comes. Where none can be had now, `run` goes on
@@ -95,7 +96,7 @@ class Mailbox:
 
     async def _acquired(self, partition: int) -> bool:
         name, now = _lease(partition), self._clock.now()
-        epoch = await self._store.run(lambda: leases.acquire(name, self._process, now))
+        epoch = await self._store.run(lambda: leases.acquire(name, self._process, now, self._watch))
         return epoch is not None
 
 

@@ -18,7 +18,7 @@ from gateway.model.codec import read_outcome, read_update
 from gateway.model.event import LeadUpdate
 from gateway.model.outcome import Outcome
 from gateway.store import leases, ledger, settling
-from gateway.store.leases import RENEW
+from gateway.store.leases import RENEW, Watch
 from gateway.store.port import Store
 from gateway.store.settling import FrontierRow
 
@@ -40,6 +40,7 @@ class Projector:
         self._log, self._store, self._clock, self._process = log, store, clock, process
         self._next: dict[Topic, dict[int, int]] = {}
         self._told = -TELL_EVERY
+        self._watch = Watch(clock.monotonic)
 
     async def run(self) -> None:
         """Project for ever, whenever the lease is ours; it is given back at the end."""
@@ -85,7 +86,7 @@ class Projector:
 
     async def _lease(self) -> int | None:
         now = self._clock.now()
-        return await self._store.run(lambda: leases.acquire(NAME, self._process, now))
+        return await self._store.run(lambda: leases.acquire(NAME, self._process, now, self._watch))
 
     async def _renew(self) -> None:
         while True:

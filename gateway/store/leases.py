@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from gateway.database.port import Operation, Query
@@ -16,10 +17,29 @@ class LeaseLost(Exception):
     """Another process has the lease, or had it since: nothing of ours may be settled."""
 
 
-def acquire(name: str, owner: str, now: float) -> Operation[int | None]:
+class Watch:
+    """Sees which leases nobody renews, by this process's own monotonic clock: a lease that was
+    written while the wall clock was ahead would else be its dead owner's for as long as that."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """Nothing seen."""
+        self._monotonic = monotonic
+        self._seen: dict[str, tuple[str, float, float]] = {}
+
+    def unrenewed(self, name: str, owner: str, until: float) -> bool:
+        """Whether a lease was seen just so for longer than its owner would leave it."""
+        now, known = self._monotonic(), self._seen.get(name)
+        if known is None or known[:2] != (owner, until):
+            self._seen[name] = owner, until, now
+            return False
+        return now - known[2] > TTL + 2.0
+
+
+def acquire(name: str, owner: str, now: float, watch: Watch | None = None) -> Operation[int | None]:
     """Take or renew a lease; its epoch, or None while another holds it. Taking it from another
     owner, or after it was given back, starts a new epoch. One that only ran out goes on: nobody
-    had it since, and a clock that was set forward must not make anybody deliver again."""
+    had it since, and a clock that was set forward must not make anybody deliver again. One that
+    `watch` saw unrenewed for long is nobody's, whatever its time says."""
     rows = yield Query("SELECT owner, epoch, until FROM leases WHERE name = ?", (name,))
     if not rows:
         yield Query(
@@ -28,7 +48,8 @@ def acquire(name: str, owner: str, now: float) -> Operation[int | None]:
         )
         return 1
     holder, epoch, until = rows[0]
-    if holder != owner and until > now:
+    held = holder != owner and until > now
+    if held and not (watch is not None and watch.unrenewed(name, holder, until)):
         return None
     epoch = epoch if holder == owner and until > 0 else epoch + 1
     yield Query(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 
 from connectors.delivery.owner import Owner
 from connectors.delivery.plan import Plan
-from connectors.delivery.roster import counted, free, gone, share
+from connectors.delivery.roster import UNWANTED, counted, free, gone, share
+from gateway.store import leases
 from gateway.store.leases import TTL, LeaseRow
 from tests.connectors.delivery.engine import Bench, bench, passed, plan, update
 from tests.connectors.delivery.fake_vendor import ok
@@ -127,3 +129,17 @@ async def test_what_only_one_process_knows_is_run_by_it() -> None:
             then = {each.lease for each in PLANS if new.worker(each.lease) is not None}
     assert seen >= set(NAMES[1:])
     assert then == seen
+
+
+@in_virtual_time
+async def test_what_a_process_leaves_under_a_clock_that_was_ahead_is_taken() -> None:
+    """Its leases run out in hours by the clock, and nobody renews them."""
+    async with bench(ok) as made:
+        ahead = made.clock.now() + 18_000
+        for each in PLANS:
+            await made.store.run(partial(leases.acquire, each.lease, "gone", ahead))
+        async with made.running(*PLANS) as one:
+            await passed(TTL)
+            assert held(one) == 0
+            await passed(UNWANTED + 5.0)
+            assert held(one) == 4
