@@ -28,8 +28,6 @@ STORMS, EVERY = 8, 3.0
 """How many processes come or go in a lease storm, and the seconds between."""
 AWAY = 4.0
 """Seconds for which brokers or the database are away."""
-PATIENT = 60.0
-"""Seconds for callers to be answered again: brokers elect leaders, leases run out."""
 
 
 def deploying(cluster: Cluster) -> Deploy:
@@ -50,31 +48,31 @@ async def leaders_killed(stage: Stage) -> None:
     """Each broker in turn fails as a machine does, and comes back."""
     cluster = _deployed(stage).cluster
     for node in cluster.kafka.nodes:
-        await stage.flow(30, PATIENT)
+        await stage.flow(30)
         await cluster.kill(node)
-        await stage.flow(30, PATIENT)
+        await stage.flow(30)
         await cluster.revive([node])
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
 
 
 async def brokers_restarted(stage: Stage) -> None:
     """All brokers are away at once."""
     cluster = _deployed(stage).cluster
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
     await asyncio.gather(*map(cluster.kill, cluster.kafka.nodes))
     await stage.clock.sleep(AWAY)
     await cluster.revive(cluster.kafka.nodes)
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
 
 
 async def database_restarted(stage: Stage) -> None:
     """PostgreSQL crashes, and recovers some seconds later."""
     postgres = _deployed(stage).cluster.postgres
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
     await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
     await stage.clock.sleep(AWAY)
     await asyncio.to_thread(postgres.start)
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
 
 
 async def lease_storm(stage: Stage) -> None:
@@ -92,7 +90,7 @@ async def lease_storm(stage: Stage) -> None:
         await stage.clock.sleep(EVERY)
     for guest in guests:
         assert await guest.terminate() == 0
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
 
 
 async def frozen(stage: Stage) -> None:
@@ -101,24 +99,24 @@ async def frozen(stage: Stage) -> None:
     reason, as only what was under way when it hung may."""
     deployed = _deployed(stage)
     for _ in range(2):
-        await stage.flow(60, PATIENT)
+        await stage.flow(60)
         member = deployed.next("connectors")
         member.freeze()
         stage.kills.append(stage.clock.now())
         await stage.clock.sleep(TAKEN_OVER)
         member.thaw()
-        await stage.flow(60, PATIENT)
+        await stage.flow(60)
 
 
 async def brief(stage: Stage) -> None:
     """SIGSTOP and SIGCONT within a lease: nothing changes hands."""
     deployed = _deployed(stage)
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
     member = deployed.next("connectors")
     member.freeze()
     await stage.clock.sleep(CALM)
     member.thaw()
-    await stage.flow(60, PATIENT)
+    await stage.flow(60)
 
 
 # --- the table ------------------------------------------------------------------------------

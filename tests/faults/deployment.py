@@ -29,6 +29,8 @@ class Deployment(Protocol):
     """URL of an admin listener."""
     config: Path
     """The configuration, for the commands."""
+    patience: float
+    """Seconds in which callers are answered again, whatever became of one process."""
 
     async def start(self) -> None:
         """Start every process that does not run, and wait until each is ready."""
@@ -58,6 +60,8 @@ Deploy: TypeAlias = Callable[[Path, Document], Deployment]
 
 class Embedded:
     """One process with every role, and one file for log and store."""
+
+    patience = 15.0
 
     def __init__(self, folder: Path, told: Document) -> None:
         """`start` starts it."""

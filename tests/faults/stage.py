@@ -90,10 +90,10 @@ class Stage:
         self.kills.append(self.clock.now())
         await self.deployment.start()
 
-    async def flow(self, more: int, within: float = 15.0) -> None:
+    async def flow(self, more: int) -> None:
         """Wait until so many more calls were answered with 2xx. Raises TimeoutError."""
         wanted = len(self.callers.answered) + more
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(self.deployment.patience):
             while len(self.callers.answered) < wanted:
                 await self.clock.sleep(0.02)
 

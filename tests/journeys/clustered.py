@@ -99,6 +99,8 @@ class Clustered:
     """See `Deployment`. What is done to a role is done to one process that has it, of which each
     has its turn."""
 
+    patience = 60.0
+
     def __init__(
         self,
         cluster: Cluster,
