@@ -61,8 +61,9 @@ async def test_a_dead_vendor_holds_nobody_else_up(
         await outage.caught_up(90)
         assert outage.faults() == {}
         assert await rows(outage.everyone.server, "SELECT COUNT(*) FROM dead_letters") == [(0,)]
-    # The best of each tells what the software costs; the others, what else the machine did.
-    held_up = {name for name in dead if min(dead[name]) > 1.3 * min(alive[name]) + 0.010}
+    # The best of each tells what the software costs; the others, what else the machine did. Of
+    # fifty calls the 99th percentile is the worst one: `make bench` has it, of thousands.
+    held_up = {name for name in dead if min(dead[name]) > 1.3 * min(alive[name]) + 0.020}
     assert held_up == set()
 
 
