@@ -15,6 +15,9 @@ IN_SYNC: Final = 2
 """Copies that must have a record before it counts as safe, so that losing one loses nothing."""
 MOST_BYTES: Final = 2 << 20
 """Longest batch that a topic takes: one record of `writer.RECORD_BYTES` with its headers."""
+ANY_TIME: Final = str(2**63 - 1)
+"""Milliseconds that a record may be ahead of the broker's clock. Of an hour, which Kafka allows
+unless it is told otherwise, a gateway whose clock was set wrong would accept nothing any more."""
 REPLIES_KEPT: Final = 86_400.0
 """Most seconds that replies are kept: nobody reads one that is older than a call may wait."""
 REPLIES_SEGMENT: Final = 3_600.0
@@ -77,6 +80,7 @@ def layouts(log: LogSettings, brokers: int) -> list[Layout]:
     settings = {
         "cleanup.policy": "delete",
         "max.message.bytes": str(MOST_BYTES),
+        "message.timestamp.after.max.ms": ANY_TIME,
         "min.insync.replicas": str(max(1, min(IN_SYNC, copies - 1))),
         "retention.ms": _milliseconds(log.retention),
         "unclean.leader.election.enable": "false",

@@ -21,6 +21,7 @@ REQUEST_BYTES: Final = 8 << 20
 _REFUSALS: Final = (
     kafka.MessageSizeTooLargeError,
     kafka.RecordListTooLargeError,
+    kafka.InvalidTimestampError,
     kafka.InvalidTopicError,
     kafka.TopicAuthorizationFailedError,
     kafka.ClusterAuthorizationFailedError,

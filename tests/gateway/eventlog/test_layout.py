@@ -19,6 +19,7 @@ from gateway.settings.model import LogSettings
 SETTINGS = {
     "cleanup.policy": "delete",
     "max.message.bytes": "2097152",
+    "message.timestamp.after.max.ms": "9223372036854775807",
     "min.insync.replicas": "2",
     "retention.ms": "1209600000",
     "unclean.leader.election.enable": "false",
