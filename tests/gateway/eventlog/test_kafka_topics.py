@@ -111,6 +111,11 @@ async def test_another_number_of_partitions_is_refused(apache: ApacheKafka, tmp_
     assert updates["differences"] == [
         {"setting": "partitions", "wanted": "6", "found": "3"},
         {"setting": "max.message.bytes", "wanted": "2097152", "found": "1048588"},
+        {
+            "setting": "message.timestamp.after.max.ms",
+            "wanted": "9223372036854775807",
+            "found": "3600000",
+        },
         {"setting": "retention.ms", "wanted": "1209600000", "found": "60000"},
     ]
     assert (code, {one["state"] for one in others}) == (1, {"created"})
