@@ -16,7 +16,7 @@ from math import ceil
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
 from gateway.store import leases
-from gateway.store.leases import RENEW, TTL, LeaseRow, Watch
+from gateway.store.leases import RENEW, LeaseRow, Watch
 from gateway.store.port import Store
 
 LOOK = 1.0
@@ -52,14 +52,14 @@ class Roster:
         try:
             await self._enrol()
             rows = await self._store.run(leases.everything)
-            now, at = self._clock.now(), self._clock.monotonic()
-            for process in gone(rows, now):
+            held = [row for row in rows if not self.watch.unrenewed(*row)]
+            for process in gone(rows, held):
                 await self._store.run(partial(leases.dismiss, ROLE, process))
         except DatabaseUnavailable:
             return
-        self._counts = counted(self._names, rows, now)
-        held = [row for row in rows if row.until > now and not self.watch.unrenewed(*row)]
-        found = free(self._names, held, self._process, now)
+        at = self._clock.monotonic()
+        self._counts = counted(self._names, held)
+        found = free(self._names, held, self._process)
         self._free = {name: self._free.get(name, at) for name in found}
 
     async def _enrol(self) -> None:
@@ -112,25 +112,23 @@ def share(connectors: int, others: Collection[str]) -> int:
     return ceil(connectors / (len(others) + 1))
 
 
-def counted(names: Collection[str], rows: Iterable[LeaseRow], now: float) -> Counter[str]:
-    """How many of these each process has that lives; `now` is unix seconds."""
-    living = [row for row in rows if row.until > now]
+def counted(names: Collection[str], held: Iterable[LeaseRow]) -> Counter[str]:
+    """How many of these each process has that lives; `held` are leases that somebody renews."""
+    held = list(held)
     prefix = leases.member(ROLE, "")
-    counts = Counter({row.owner: 0 for row in living if row.name.startswith(prefix)})
-    for row in living:
+    counts = Counter({row.owner: 0 for row in held if row.name.startswith(prefix)})
+    for row in held:
         if row.name in names and row.owner in counts:
             counts[row.owner] += 1
     return counts
 
 
-def gone(rows: Iterable[LeaseRow], now: float) -> list[str]:
-    """Processes that have not said for long that they live; `now` is unix seconds."""
-    prefix = leases.member(ROLE, "")
-    return [row.owner for row in rows if row.name.startswith(prefix) and row.until < now - TTL]
+def gone(rows: Iterable[LeaseRow], held: Iterable[LeaseRow]) -> list[str]:
+    """Processes that have not said for long that they live."""
+    prefix, living = leases.member(ROLE, ""), {row.name for row in held}
+    return [row.owner for row in rows if row.name.startswith(prefix) and row.name not in living]
 
 
-def free(
-    names: Collection[str], rows: Iterable[LeaseRow], process: str, now: float
-) -> frozenset[str]:
-    """Those of these that no other process has; `now` is unix seconds."""
-    return frozenset(names) - {row.name for row in rows if row.until > now and row.owner != process}
+def free(names: Collection[str], held: Iterable[LeaseRow], process: str) -> frozenset[str]:
+    """Those of these that no other process has."""
+    return frozenset(names) - {row.name for row in held if row.owner != process}

@@ -18,8 +18,8 @@ class LeaseLost(Exception):
 
 
 class Watch:
-    """Sees which leases nobody renews, by this process's own monotonic clock: a lease that was
-    written while the wall clock was ahead would else be its dead owner's for as long as that."""
+    """Sees which leases nobody renews, by this process's own monotonic clock. Wall clocks differ,
+    and jump: by theirs a lease that its owner still has could look as if it had run out."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         """Nothing seen."""
@@ -27,19 +27,22 @@ class Watch:
         self._seen: dict[str, tuple[str, float, float]] = {}
 
     def unrenewed(self, name: str, owner: str, until: float) -> bool:
-        """Whether a lease was seen just so for longer than its owner would leave it."""
+        """Whether a lease was given back, or was seen just so for as long as its owner may leave
+        it."""
+        if until <= 0:
+            return True
         now, known = self._monotonic(), self._seen.get(name)
         if known is None or known[:2] != (owner, until):
             self._seen[name] = owner, until, now
             return False
-        return now - known[2] > TTL + 2.0
+        return now - known[2] >= TTL
 
 
 def acquire(name: str, owner: str, now: float, watch: Watch | None = None) -> Operation[int | None]:
     """Take or renew a lease; its epoch, or None while another holds it. Taking it from another
     owner, or after it was given back, starts a new epoch. One that only ran out goes on: nobody
-    had it since, and a clock that was set forward must not make anybody deliver again. One that
-    `watch` saw unrenewed for long is nobody's, whatever its time says."""
+    had it since, and a clock that was set forward must not make anybody deliver again. `watch`
+    says whether another's still holds; without one, the wall clock does."""
     rows = yield Query("SELECT owner, epoch, until FROM leases WHERE name = ?", (name,))
     if not rows:
         yield Query(
@@ -48,9 +51,10 @@ def acquire(name: str, owner: str, now: float, watch: Watch | None = None) -> Op
         )
         return 1
     holder, epoch, until = rows[0]
-    held = holder != owner and until > now
-    if held and not (watch is not None and watch.unrenewed(name, holder, until)):
-        return None
+    if holder != owner:
+        over = until <= now if watch is None else watch.unrenewed(name, holder, until)
+        if not over:
+            return None
     epoch = epoch if holder == owner and until > 0 else epoch + 1
     yield Query(
         "UPDATE leases SET owner = ?, epoch = ?, until = ? WHERE name = ?",
