@@ -18,6 +18,7 @@ from connectors.sandbox.faults import Fault
 from gateway.eventlog.port import Topic
 from gateway.model.codec import read_update
 from gateway.model.event import LeadId, LeadUpdate
+from tests.contracts.eventlogs import read
 from tests.journeys.running import (
     Backends,
     Caller,
@@ -82,7 +83,7 @@ class Native:
         """Every update in the log, oldest first."""
         extents = await self._log.extents(Topic.UPDATES)
         starts = dict.fromkeys(range(len(extents)), 0)
-        records = await self._log.fetch(Topic.UPDATES, starts, 500, 0.0)
+        records = await read(self._log, starts, sum(one.end for one in extents.values()))
         return sorted((read_update(r.headers, r.value) for r in records), key=lambda one: one.id)
 
     @property
