@@ -121,6 +121,8 @@ async def brief(stage: Stage) -> None:
 
 # --- the table ------------------------------------------------------------------------------
 
+TOLD = frozenset({"clock.jumped", "connector.interrupted", "ledger.interrupted", "replies.lost"})
+"""What operators are told where work changes hands."""
 _STALLS: Mapping[str, float] = {"kills": 2 * TAKEN_OVER, "stops": 20.0, "clock jumps": TAKEN_OVER}
 """Of scenarios in which connectors change hands."""
 LINES = frozenset(
@@ -145,7 +147,8 @@ def _shared() -> Iterator[Scenario]:
     for scenario in SCENARIOS:
         if scenario.name != "disk full":
             stall = _STALLS.get(scenario.name, scenario.stall)
-            yield replace(scenario, stall=stall, within=180.0)
+            lines = scenario.lines | (TOLD if scenario.name in _STALLS else frozenset())
+            yield replace(scenario, stall=stall, lines=lines, within=300.0)
 
 
 def _kills(run: Run, _: Verdict) -> int:
@@ -166,7 +169,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         least=150,
         stall=20.0,
         lines=LINES,
-        within=240.0,
+        within=300.0,
     ),
     Scenario(
         "brokers restarted",
@@ -175,7 +178,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         _interrupted,
         stall=30.0,
         lines=LINES,
-        within=240.0,
+        within=300.0,
     ),
     Scenario(
         "database restarted",
@@ -184,7 +187,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         _interrupted,
         stall=20.0,
         lines=LINES,
-        within=180.0,
+        within=300.0,
     ),
     Scenario(
         "lease storm",
@@ -193,7 +196,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         _kills,
         least=2,
         stall=3 * TAKEN_OVER,
-        within=240.0,
+        within=300.0,
     ),
     Scenario(
         "frozen",
@@ -202,7 +205,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         _kills,
         least=2,
         stall=TAKEN_OVER + 3.0,
-        within=240.0,
+        within=300.0,
     ),
     Scenario(
         "hiccup",
@@ -210,6 +213,6 @@ CLUSTERED: tuple[Scenario, ...] = (
         brief,
         lambda run, _: len(run.answered),
         least=100,
-        within=180.0,
+        within=300.0,
     ),
 )

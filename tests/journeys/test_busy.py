@@ -120,6 +120,7 @@ async def wish(running: Running, value: str) -> None:
     await running.storage.store.run(lambda: connectors.wish("noojee-au", value))
 
 
+@alone("each has a bound of its own")
 async def test_more_callers_than_may_wait(vendors: Backends, tmp_path: Path) -> None:
     """Three wait; the others are busy before anything is stored, and can call again."""
     told = within(document(tmp_path, vendors.url), "30s")
@@ -146,6 +147,7 @@ async def test_a_caller_hears_busy_at_its_deadline(vendors: Backends, tmp_path: 
     assert len(vendors.host.calls("noojee")) == 1
 
 
+@alone("it is the file that is full")
 async def test_a_full_disk(vendors: Backends, tmp_path: Path) -> None:
     """Nothing can be appended: busy without an event; what was answered before is delivered, and
     with room again everything goes on."""
