@@ -130,6 +130,8 @@ LINES = frozenset(
         "connector.interrupted",
         "ledger.interrupted",
         "library.said",
+        "log.available",
+        "log.unavailable",
         "replies.interrupted",
         "replies.lost",
         "retention.interrupted",
@@ -205,6 +207,7 @@ CLUSTERED: tuple[Scenario, ...] = (
         _kills,
         least=2,
         stall=TAKEN_OVER + 3.0,
+        lines=LINES,
         within=300.0,
     ),
     Scenario(
