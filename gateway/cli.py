@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration. What goes wrong is
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,6 +44,8 @@ def _program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; `arguments` default to the process's own. Raises SystemExit."""
+    # Modules leave nothing to collect: looking among them takes a fifth of a start.
+    gc.set_threshold(50_000, 20, 100)
     words = sys.argv[1:] if arguments is None else arguments
     asked = [word for word in words[:1] if word in COMMANDS]
     try:

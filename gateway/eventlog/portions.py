@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
+from typing import Any
 
 from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
 
@@ -31,6 +33,18 @@ class Portion:
             self.future.set_exception(AppendUnknown(str(error)) if self._offsets else error)
 
 
+@dataclass(eq=False, slots=True)
+class Flight:
+    """One batch on its way: what the producer made of it, and whose records are in it."""
+
+    lane: Lane
+    node: int
+    """The broker it goes to."""
+    batch: Any
+    portions: list[Portion]
+    """One for each record."""
+
+
 class Lane:
     """One partition's waiting records."""
 
@@ -38,13 +52,19 @@ class Lane:
         """Nothing waits."""
         self.topic, self.part = topic, part
         self.waiting: deque[tuple[NewRecord, Portion]] = deque()
-        self.sending: asyncio.Task[None] | None = None
+        self.flight: Flight | None = None
         self.unknown = False
         """Whether an append's result is unknown, so that nothing may follow yet."""
 
     def __str__(self) -> str:
         """As messages name it."""
         return f"{self.topic}/{self.part}"
+
+    @property
+    def unanswered(self) -> list[Portion]:
+        """All that somebody may wait for."""
+        flying = self.flight.portions if self.flight is not None else []
+        return [*flying, *(portion for _, portion in self.waiting)]
 
     def fail(self, error: LogUnavailable) -> None:
         """Nothing that waits is sent."""

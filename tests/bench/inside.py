@@ -14,6 +14,8 @@ from pathlib import Path
 
 CORE, OTHER = 0, 1
 """The core of what is measured, and that of everything else."""
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
+"""An operator's modules are compiled once, not at every start."""
 CONFIG = """
 server: {{host: 127.0.0.1, port: {port}}}
 admin: {{port: {admin}}}
@@ -100,6 +102,7 @@ async def start(arguments: list[str], port: int, *, wait: bool = True) -> Child:
         *arguments,
         stderr=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != UNCOMPILED},
         preexec_fn=lambda: os.sched_setaffinity(0, {CORE}),
     )
     child = Child(process, port, 0.0)

@@ -88,14 +88,22 @@ async def accepted_apache() -> dict[str, float]:
 
 
 async def workers() -> dict[str, float]:
-    """Time of a core for an accepted call, with two gateway processes by that with one."""
+    """Time of a core for an accepted call: two gateway processes, each with as many callers, by
+    one. Beside it, two that share the callers of one: each appends half as much at a time."""
+    two = ("--workers", "2")
     with postgres() as server:
-        one = await _cost(server, ())
-        two = await _cost(server, ("--workers", "2"))
-    return {"one us": one, "two us": two, "ratio": two / one}
+        alone = await _cost(server, (), CONNECTIONS)
+        grown = await _cost(server, two, 2 * CONNECTIONS)
+        shared = await _cost(server, two, CONNECTIONS)
+    return {
+        "one us": alone,
+        "two us": grown,
+        "ratio": grown / alone,
+        "two of as many callers us": shared,
+    }
 
 
-async def _cost(server: PostgresServer, options: tuple[str, ...]) -> float:
+async def _cost(server: PostgresServer, options: tuple[str, ...], callers: int) -> float:
     async with server.database() as store:
         with folder() as place, mock() as log:
             child = await leadwire(
@@ -103,9 +111,9 @@ async def _cost(server: PostgresServer, options: tuple[str, ...]) -> float:
             )
             try:
                 load = Load(leadsquared_call(LEADS))
-                await load.saturate(child.port, CONNECTIONS, WARMING)
+                await load.saturate(child.port, callers, WARMING)
                 before = child.cpu
-                await load.saturate(child.port, CONNECTIONS, COUNTED)
+                await load.saturate(child.port, callers, COUNTED)
                 return 1e6 * (child.cpu - before) / COUNTED
             finally:
                 await child.stop()

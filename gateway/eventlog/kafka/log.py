@@ -91,14 +91,17 @@ class KafkaLog:
 
     async def append(self, records: Sequence[NewRecord]) -> list[int]:
         """See the port."""
+        if len(records) == 1:
+            only = records[0]
+            return await self._writer.add(self._names[only.topic], only.partition, records)
         places: dict[tuple[Topic, int], list[int]] = {}
         for number, record in enumerate(records):
             places.setdefault((record.topic, record.partition), []).append(number)
-        portions = [
+        appends = [
             self._writer.add(self._names[topic], part, [records[n] for n in numbers])
             for (topic, part), numbers in places.items()
         ]
-        results = await asyncio.gather(*(p.future for p in portions), return_exceptions=True)
+        results = await asyncio.gather(*appends, return_exceptions=True)
         failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
             unknown = len(failed) < len(results) or any(

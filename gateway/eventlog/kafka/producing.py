@@ -13,6 +13,8 @@ from aiokafka import errors as kafka
 
 from gateway.eventlog.kafka.deadlines import BROKEN, STOPPING, hang_up, is_deaf, within
 from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
+from gateway.eventlog.portions import Flight
+from gateway.eventlog.writer import Answered
 
 BATCH_BYTES: Final = 256 << 10
 REQUEST_BYTES: Final = 8 << 20
@@ -58,17 +60,17 @@ class KafkaProducer:
             await self._close(0.0)
             raise
 
-    def led(self, topic: str, part: int) -> bool:
+    def leader(self, topic: str, part: int) -> int | None:
         """See the port."""
         client = self._producer.client
-        leader = client.cluster.leader_for_partition(TopicPartition(topic, part))
+        leader: int | None = client.cluster.leader_for_partition(TopicPartition(topic, part))
         if leader is None or leader == -1:
             if is_deaf(client):
                 self.stranded = True
-                return False
-            client.force_metadata_update().add_done_callback(self._asked_who_leads)
-            return False
-        return True
+            else:
+                client.force_metadata_update().add_done_callback(self._asked_who_leads)
+            return None
+        return leader
 
     def _asked_who_leads(self, answer: asyncio.Future[bool]) -> None:
         if not answer.cancelled() and answer.exception() is None:
@@ -81,20 +83,18 @@ class KafkaProducer:
         batch.close()
         return batch, count
 
-    async def send(self, batch: Any, topic: str, part: int) -> int:
+    async def send(self, flights: Sequence[Flight], answered: Answered) -> None:
         """See the port."""
-        try:
-            sent = await self._producer.send_batch(batch, topic, partition=part)
-            # Past our deadline nobody waits for it any more, and what it fails of is known.
-            sent.add_done_callback(lambda done: done.cancelled() or done.exception())
-            offset: int = (await asyncio.shield(sent)).offset
-        except _REFUSALS as error:
-            raise LogUnavailable(f"Kafka: {error!r}") from error
-        except (kafka.KafkaError, *BROKEN) as error:
-            raise AppendUnknown(f"Kafka: {error!r}") from error
-        if offset < 0:
-            raise AppendUnknown("Kafka has the batch already and does not say where")
-        return offset
+        for flight in flights:
+            lane = flight.lane
+            try:
+                sent = await self._producer.send_batch(
+                    flight.batch, lane.topic, partition=lane.part
+                )
+            except (kafka.KafkaError, *BROKEN) as error:
+                answered(flight, _failure(error))
+            else:
+                sent.add_done_callback(partial(_landed, flight, answered))
 
     async def close(self) -> None:
         """See the port."""
@@ -133,3 +133,19 @@ def _added(batch: Any, record: NewRecord) -> bool:
     time, key = round(record.time * 1000), record.key.encode()
     added = batch.append(timestamp=time, key=key, value=record.value, headers=headers)
     return added is not None
+
+
+def _landed(flight: Flight, answered: Answered, sent: asyncio.Future[Any]) -> None:
+    """What became of a batch, in the port's words."""
+    error = asyncio.CancelledError() if sent.cancelled() else sent.exception()
+    if error is not None:
+        answered(flight, _failure(error))
+    elif sent.result().offset < 0:
+        answered(flight, AppendUnknown("Kafka has the batch already and does not say where"))
+    else:
+        answered(flight, sent.result().offset)
+
+
+def _failure(error: BaseException) -> LogUnavailable:
+    known = isinstance(error, _REFUSALS)
+    return LogUnavailable(f"Kafka: {error!r}") if known else AppendUnknown(f"Kafka: {error!r}")

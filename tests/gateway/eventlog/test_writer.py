@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord, Topic
-from gateway.eventlog.writer import QUIET, RECORD_BYTES, WAITING, Producer, Writer
+from gateway.eventlog.portions import Flight
+from gateway.eventlog.writer import QUIET, RECORD_BYTES, WAITING, Answered, Producer, Writer
 from tests.virtual import VirtualClock, in_virtual_time
 
 DEADLINE = 10.0
@@ -34,6 +35,10 @@ class Cluster:
     reachable: bool = True
     slow: float = 1.0
     """Seconds a batch takes."""
+    leads: dict[int, int] = field(default_factory=dict)
+    """Who leads a partition, where it has not a broker of its own."""
+    rounds: list[list[list[str]]] = field(default_factory=list)
+    """The batches that were handed over together."""
 
     async def connect(self) -> Producer:
         if not self.reachable:
@@ -48,24 +53,29 @@ class FakeProducer:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     stranded: bool = False
 
-    def led(self, topic: str, part: int) -> bool:  # noqa: ARG002 - the port's
+    def leader(self, topic: str, part: int) -> int | None:  # noqa: ARG002 - the port's
         self.stranded = self.cluster.moved
-        return part not in self.cluster.leaderless
+        return None if part in self.cluster.leaderless else self.cluster.leads.get(part, part)
 
     def batch(self, records: Iterable[NewRecord]) -> tuple[list[str], int]:
         values = [record.value.decode() for _, record in zip(range(FITS), records, strict=False)]
         return values, len(values)
 
-    async def send(self, batch: list[str], topic: str, part: int) -> int:  # noqa: ARG002 - as above
+    async def send(self, flights: Sequence[Flight], answered: Answered) -> None:
+        self.cluster.rounds.append([flight.batch for flight in flights])
+        await asyncio.gather(*(self._send(flight, answered) for flight in flights))
+
+    async def _send(self, flight: Flight, answered: Answered) -> None:
         if self.cluster.refused:
-            raise self.cluster.refused.pop(0)
-        if part in self.cluster.silent:
+            answered(flight, self.cluster.refused.pop(0))
+        elif flight.lane.part in self.cluster.silent:
             await self.ended.wait()
-            raise AppendUnknown("closed")
-        await asyncio.sleep(self.cluster.slow)
-        log = self.cluster.log.setdefault(part, [])
-        log += batch
-        return len(log) - len(batch)
+            answered(flight, AppendUnknown("closed"))
+        else:
+            await asyncio.sleep(self.cluster.slow)
+            log = self.cluster.log.setdefault(flight.lane.part, [])
+            log += flight.batch
+            answered(flight, len(log) - len(flight.batch))
 
     async def close(self) -> None:
         await asyncio.sleep(0.5)
@@ -89,7 +99,7 @@ async def writer_on(cluster: Cluster) -> tuple[Writer, Callable[..., asyncio.Fut
     await writer.start()
 
     def append(*values: str, part: int = 0) -> asyncio.Future[list[int]]:
-        return writer.add("t", part, records(*values)).future
+        return writer.add("t", part, records(*values))
 
     return writer, append
 
@@ -115,6 +125,31 @@ async def test_partitions_do_not_wait_for_each_other() -> None:
     offsets = [*await asyncio.gather(append("a"), append("b", part=1))]
     assert offsets == [[0], [0]]
     assert now() == 1.0
+
+
+@in_virtual_time
+async def test_a_round_has_all_that_waits_for_a_broker() -> None:
+    """Whatever arrives in one turn of the event loop, or while a round is on its way."""
+    cluster = Cluster(leads={0: 7, 1: 7, 2: 7})
+    _, append = await writer_on(cluster)
+    first = [append("a"), append("b", part=1), append("c"), append("d", part=3)]
+    await asyncio.sleep(0.5)
+    rest = [append("e", part=2), append("f"), append("g", part=2)]
+    await asyncio.gather(*first, *rest)
+    rounds = [[["a", "c"], ["b"]], [["d"]], [["e", "g"], ["f"]]]
+    assert (cluster.rounds, now()) == (rounds, 2.0)
+
+
+@in_virtual_time
+async def test_one_partition_that_is_not_answered_does_not_hold_up_its_broker() -> None:
+    """The first answer is a sign that it takes more."""
+    cluster = Cluster(leads={0: 7, 1: 7}, silent={0})
+    _, append = await writer_on(cluster)
+    held, other = append("a"), append("b", part=1)
+    await other
+    assert await append("c", part=1) == [1]
+    assert now() == 2.0
+    held.cancel()
 
 
 @in_virtual_time
