@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.eventlog.kafka import KafkaLog
-from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, Topic
+from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, OffsetOutOfRange, Topic
 from tests import kafka_mock
 from tests.contracts.eventlogs import new, read
 from tests.journeys.running import eventually
@@ -340,3 +341,42 @@ async def test_a_consumer_that_hears_no_news_is_replaced(cluster: MockCluster) -
         await eventually(lambda: cursor._consumer not in {None, deaf})
         await appended(log, "1")
         assert [one.value for one in await read(log, {0: 1, 1: 0}, 1)] == [b"1"]
+
+
+async def test_what_is_queued_beside_a_failed_batch_is_answered_when_the_producer_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not only when its own deadline has come; and aiokafka forgets none of its futures."""
+    with MockCluster(brokers=2) as cluster:
+        create(cluster)
+        for part, broker in ((0, 1), (1, 2)):
+            cluster.lead("lw.updates", part, broker)
+        log = KafkaLog(f"kafka://{cluster.servers}", "lw", SystemClock(), 30.0)
+        await log.start()
+        await log.append([new("0"), new("0", 1)])
+        cluster.down(2)
+        queued = asyncio.create_task(log.append([new("1", 1)]))
+        await asyncio.sleep(0.2)
+        cluster.refuse(kafka_mock.PRODUCE, [kafka_mock.MESSAGE_TOO_LARGE])
+        with pytest.raises(LogUnavailable, match="MessageSizeTooLarge"):
+            await log.append([new("1")])
+        async with asyncio.timeout(10):
+            with pytest.raises(AppendUnknown):
+                await queued
+        cluster.up(2)
+        await log.close()
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def test_a_reader_out_of_range_reads_there_once_there_is_something(
+    cluster: MockCluster,
+) -> None:
+    """Whatever the client still says of what it asked before."""
+    async with connected(cluster) as log:
+        await log.append([new("0"), new("1")])
+        with pytest.raises(OffsetOutOfRange):
+            await read(log, {0: 3}, 1)
+        await asyncio.sleep(0.5)
+        assert await log.append([new("2"), new("3")]) == [2, 3]
+        assert [record.value for record in await read(log, {0: 3}, 1)] == [b"3"]
