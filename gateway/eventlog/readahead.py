@@ -11,12 +11,14 @@ from gateway.eventlog.port import Record
 class ReadAhead:
     """Buffers of some partitions of a topic, read on from given positions."""
 
-    def __init__(self, most: int) -> None:
-        """Ask for more of a partition while fewer than `most` records of it are buffered."""
-        self._most = most
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """Ask for more of a partition while fewer than `most` records of it are buffered, of fewer
+        than `most_bytes` in their values."""
+        self._most, self._most_bytes = most, most_bytes
         self._next: dict[int, int] = {}
         self._end: dict[int, int] = {}
         self._buffers: dict[int, deque[Record]] = {}
+        self._bytes: dict[int, int] = {}
         self._lost: set[int] = set()
         self._asked_again: dict[int, int] = {}
 
@@ -24,6 +26,7 @@ class ReadAhead:
         """Forget everything; read from here on."""
         self._next, self._end = dict(positions), dict(positions)
         self._buffers = {part: deque() for part in positions}
+        self._bytes = dict.fromkeys(positions, 0)
         self._lost, self._asked_again = set(), {}
 
     def at(self, positions: Mapping[int, int]) -> bool:
@@ -39,7 +42,9 @@ class ReadAhead:
         return [
             part
             for part, buffer in self._buffers.items()
-            if len(buffer) < self._most and part not in self._lost
+            if len(buffer) < self._most
+            and self._bytes[part] < self._most_bytes
+            and part not in self._lost
         ]
 
     def ends(self) -> dict[int, int]:
@@ -61,6 +66,7 @@ class ReadAhead:
             self._asked_again[part] = end
             return end
         self._buffers[part].extend(fresh)
+        self._bytes[part] += sum(len(record.value) for record in fresh)
         self._end[part] = fresh[-1].offset + 1
         return None
 
@@ -79,6 +85,8 @@ class ReadAhead:
         for part in parts:
             buffer = self._buffers[part]
             while buffer and len(found) < limit:
-                found.append(buffer.popleft())
-                self._next[part] = found[-1].offset + 1
+                record = buffer.popleft()
+                self._bytes[part] -= len(record.value)
+                self._next[part] = record.offset + 1
+                found.append(record)
         return found

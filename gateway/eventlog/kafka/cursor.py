@@ -17,8 +17,10 @@ from gateway.eventlog.port import LogUnavailable, Record, Topic
 from gateway.eventlog.readahead import ReadAhead
 from gateway.eventlog.stalls import Stalls
 
-BUFFERED: Final = 300
-"""Records of one partition fetched ahead of a reader."""
+BUFFERED, BUFFERED_BYTES = 300, 256 << 10
+"""What of one partition is read ahead of a reader before no more is asked for."""
+POLLED: Final = 300
+"""Most records that are taken of what the consumer has fetched, packed, at a time."""
 PAUSE: Final = 1.0
 """Seconds between giving a consumer up and the next one, and between questions that failed."""
 
@@ -51,7 +53,7 @@ class Cursor:
         self._source, self._clock = source, clock
         self._consumer: Any = consumer
         self._assigned: frozenset[int] = frozenset()
-        self._ahead, self._stalls = ReadAhead(BUFFERED), Stalls(source.patience)
+        self._ahead, self._stalls = ReadAhead(BUFFERED, BUFFERED_BYTES), Stalls(source.patience)
         self._changed, self._room = asyncio.Event(), asyncio.Event()
         self._closing = False
         self._polling: asyncio.Task[None] | None = None
@@ -118,7 +120,8 @@ class Cursor:
 
     async def _poll_once(self, wanted: list[int]) -> None:
         try:
-            got = await self._consumer.getmany(*map(self._place, wanted), timeout_ms=100)
+            places = map(self._place, wanted)
+            got = await self._consumer.getmany(*places, timeout_ms=100, max_records=POLLED)
         except kafka.OffsetOutOfRangeError as error:
             for place, offset in error.args[0].items():
                 self._ahead.lose(place.partition, offset)

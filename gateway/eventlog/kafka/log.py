@@ -37,6 +37,8 @@ CURSORS: Final = 32
 """Most readers of a topic, each with a consumer."""
 IDLE: Final = 60.0
 """Seconds after which a consumer's reader has gone, and another may have it."""
+FETCHED: Final = 64 << 10
+"""Bytes that a consumer fetches of a partition, packed, where its next batch is not longer."""
 STALL: Final = 30.0
 """Seconds that a consumer may stand still although the log holds more."""
 
@@ -206,6 +208,7 @@ class KafkaLog:
             enable_auto_commit=False,
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=FETCHED,
             request_timeout_ms=int(self._deadline * 1000),
         )
         try:

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.eventlog.kafka import KafkaLog
+from gateway.eventlog.kafka.cursor import BUFFERED, POLLED
 from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, OffsetOutOfRange, Topic
 from tests import kafka_mock
 from tests.contracts.eventlogs import new, read
@@ -242,6 +243,18 @@ async def test_a_cluster_that_moved_without_a_leader_is_found_again(
         assert await appended(log, "2") == [0]
 
 
+async def test_a_backlog_is_read_ahead_only_so_far(cluster: MockCluster) -> None:
+    """What the brokers give at once may be thousands of records, packed."""
+    async with connected(cluster) as log:
+        for _ in range(4):
+            await log.append([new(str(number)) for number in range(500)])
+        assert [record.offset for record in await read(log, {0: 0}, 1)] == [0]
+        (cursor,) = log._cursors[Topic.UPDATES]
+        await eventually(lambda: cursor._ahead.wanted() == [])
+        assert BUFFERED <= len(cursor._ahead._buffers[0]) < BUFFERED + POLLED
+        assert [record.offset for record in await read(log, {0: 1}, 1999)] == [*range(1, 2000)]
+
+
 async def test_a_consumer_that_stands_still_is_replaced(cluster: MockCluster) -> None:
     """It says nothing of its own; that the log holds more does."""
     async with connected(cluster) as log:
@@ -272,8 +285,8 @@ async def test_a_consumer_that_fails_is_replaced(
 ) -> None:
     """Whatever of."""
 
-    async def failing(*places: object, timeout_ms: int) -> object:
-        raise KeyError(places, timeout_ms)
+    async def failing(*places: object, **options: int) -> object:
+        raise KeyError(places, options)
 
     async with connected(cluster) as log:
         await log.append([new("0")])

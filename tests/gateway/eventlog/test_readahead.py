@@ -13,7 +13,7 @@ def run(start: int, end: int, part: int = 0) -> list[Record]:
 
 def test_what_is_fed_is_taken_in_order() -> None:
     """Up to a limit, from the partitions asked for."""
-    ahead = ReadAhead(10)
+    ahead = ReadAhead(10, 1000)
     ahead.begin({0: 5, 1: 0})
     assert (ahead.feed(0, run(5, 8)), ahead.feed(1, run(0, 2, 1))) == (None, None)
     assert ahead.take({0: 5}, 2) == run(5, 7)
@@ -23,7 +23,7 @@ def test_what_is_fed_is_taken_in_order() -> None:
 
 def test_more_is_wanted_while_there_is_room() -> None:
     """Partition by partition."""
-    ahead = ReadAhead(3)
+    ahead = ReadAhead(3, 1000)
     ahead.begin({0: 0, 1: 0})
     ahead.feed(0, run(0, 3))
     assert ahead.wanted() == [1]
@@ -31,9 +31,21 @@ def test_more_is_wanted_while_there_is_room() -> None:
     assert ahead.wanted() == [0, 1]
 
 
+def test_long_records_take_the_room_of_many() -> None:
+    """A backlog's length must not be seen in memory, whatever it is made of."""
+    ahead = ReadAhead(10, 4)
+    ahead.begin({0: 0})
+    ahead.feed(0, run(0, 1))
+    assert ahead.wanted() == [0]
+    ahead.feed(0, run(1, 2))
+    assert ahead.wanted() == []
+    ahead.take({0: 0}, 1)
+    assert ahead.wanted() == [0]
+
+
 def test_what_was_asked_for_before_is_dropped_or_asked_for_again() -> None:
     """After a seek, neither a repeat nor a gap."""
-    ahead = ReadAhead(10)
+    ahead = ReadAhead(10, 1000)
     ahead.begin({0: 5})
     assert ahead.feed(0, run(2, 4)) is None
     assert ahead.take({0: 5}, 10) == []
@@ -45,7 +57,7 @@ def test_what_was_asked_for_before_is_dropped_or_asked_for_again() -> None:
 
 def test_a_lost_offset_is_told_once_what_came_before_is_taken() -> None:
     """And not for an offset that nobody wants any more."""
-    ahead = ReadAhead(10)
+    ahead = ReadAhead(10, 1000)
     ahead.begin({0: 0})
     ahead.feed(0, run(0, 2))
     ahead.lose(0, 1)
@@ -60,7 +72,7 @@ def test_a_lost_offset_is_told_once_what_came_before_is_taken() -> None:
 
 def test_a_hole_in_the_log_is_passed_by() -> None:
     """It is one when what was fetched again from there begins after it as well."""
-    ahead = ReadAhead(10)
+    ahead = ReadAhead(10, 1000)
     ahead.begin({0: 5})
     assert [ahead.feed(0, run(7, 9)), ahead.feed(0, run(7, 9))] == [5, None]
     assert ahead.take({0: 5}, 10) == run(7, 9)
