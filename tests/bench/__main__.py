@@ -29,6 +29,7 @@ FLOORS = {
     "accepted_kafka": "ratio floor 0.35, aim 0.50 of the bare echo; Apache Kafka beside it",
     "workers": "ratio floor 1.1",
     "deliveries_kafka": "Apache Kafka and PostgreSQL, not judged",
+    "isolation_kafka": "ratio floor 1.3, aim 1.1",
 }
 LONG = {
     "backlog_kafka": "floor 100 MB, and as fast at the end as at the start",
@@ -45,6 +46,7 @@ PLAIN: Mapping[str, Callable[[], Awaitable[dict[str, float]]]] = {
     "accepted_kafka": rows_kafka.accepted,
     "workers": rows_kafka.workers,
     "deliveries_kafka": rows_kafka.deliveries,
+    "isolation_kafka": rows_kafka.isolation,
     "backlog_kafka": rows_kafka.backlog,
 }
 

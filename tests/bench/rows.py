@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.inside import CORE, Child, free_port, leadwire, start
+from tests.bench.inside import CORE, Child, Kept, free_port, leadwire, start
 from tests.bench.outside import Backend, Load, lead, leadsquared_call
 from tests.bench.prefill import prefill
 
@@ -167,12 +167,13 @@ async def latency(rate: float) -> dict[str, float]:
 async def isolation(rate: float) -> dict[str, float]:
     """Another connector's p99 while one vendor is dead and one lead is poisoned, by that
     without."""
-    calm = await _isolated(rate, dead=False)
-    storm = await _isolated(rate, dead=True)
+    calm = await isolated(rate, dead=False)
+    storm = await isolated(rate, dead=True)
     return {"p99 ms without": calm, "p99 ms with": storm, "ratio": storm / calm}
 
 
-async def _isolated(rate: float, *, dead: bool) -> float:
+async def isolated(rate: float, *, dead: bool, kept: Kept | None = None) -> float:
+    """The p99 in milliseconds at this rate, whatever becomes of the connector beside it."""
     with folder() as place:
         good, other = Backend(), Backend()
         server, port = await good.serve()
@@ -180,7 +181,7 @@ async def _isolated(rate: float, *, dead: bool) -> float:
         if dead:
             beside.close()
             good.refuse = lead(7).encode()
-        child = await leadwire(place, {"crm": port, "other": beside_port})
+        child = await leadwire(place, {"crm": port, "other": beside_port}, kept=kept)
         try:
             load = Load(leadsquared_call(500))
             await load.steadily(child.port, rate, 3.0)

@@ -13,7 +13,7 @@ from gateway.eventlog.port import Topic
 from tests.bench.inside import Child, Kept, free_port, leadwire
 from tests.bench.outside import Backend, Load, leadsquared_call
 from tests.bench.prefill import prefill_kafka
-from tests.bench.rows import CALLS, CONNECTIONS, DELIVERIES, LEADS, MEASURED, folder
+from tests.bench.rows import CALLS, CONNECTIONS, DELIVERIES, LEADS, MEASURED, folder, isolated
 from tests.kafka import artifacts
 from tests.kafka.apache import ApacheKafka
 from tests.kafka_mock import MockCluster
@@ -22,6 +22,8 @@ from tests.postgres_server import PostgresServer
 PARTITIONS = 24
 TOPICS = {f"leadwire.{topic}": PARTITIONS for topic in Topic}
 WARMING, COUNTED = 3_000, 15_000
+EASY = 400.0
+"""Events a second that two connectors, a broker and a database can do on two cores."""
 EVEN = 100_000
 """Deliveries at the start and at the end of a backlog whose rates are compared."""
 
@@ -156,6 +158,20 @@ async def deliveries() -> dict[str, float]:
     with folder() as place, apache(place) as log, postgres() as server:
         async with server.database() as store, _draining(place, log, store, DELIVERIES) as drain:
             return {"deliveries/s": await drain.rate(1, DELIVERIES, 180)}
+
+
+async def isolation() -> dict[str, float]:
+    """As embedded, at `EASY`, all roles on Apache Kafka and PostgreSQL."""
+    if artifacts.lacking() is not None:
+        return {}
+    calm, storm = [await _isolated(dead=dead) for dead in (False, True)]
+    return {"p99 ms without": calm, "p99 ms with": storm, "ratio": storm / calm}
+
+
+async def _isolated(*, dead: bool) -> float:
+    with folder() as place, apache(place) as log, postgres() as server:
+        async with server.database() as store:
+            return await isolated(EASY, dead=dead, kept=Kept(log, store))
 
 
 async def backlog(count: int = 1_000_000) -> dict[str, float]:

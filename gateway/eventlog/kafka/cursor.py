@@ -17,9 +17,9 @@ from gateway.eventlog.port import LogUnavailable, Record, Topic
 from gateway.eventlog.readahead import ReadAhead
 from gateway.eventlog.stalls import Stalls
 
-BUFFERED, BUFFERED_BYTES = 300, 256 << 10
+BUFFERED, BUFFERED_BYTES = 100, 128 << 10
 """What of one partition is read ahead of a reader before no more is asked for."""
-POLLED: Final = 300
+POLLED: Final = 100
 """Most records that are taken of what the consumer has fetched, packed, at a time."""
 PAUSE: Final = 1.0
 """Seconds between giving a consumer up and the next one, and between questions that failed."""
