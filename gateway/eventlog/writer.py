@@ -134,20 +134,21 @@ class Writer:
                 self._patience = loop.call_later(self._deadline, self._give_up)
             return
         leaders = {lane: self._producer.leader(lane.topic, lane.part) for lane in self._due}
+        for lane in [lane for lane, node in leaders.items() if node is None]:
+            del self._due[lane], leaders[lane]
+            lane.fail(LogUnavailable(f"{lane} has no leader"))
+            if self._producer.stranded:
+                # A batch that expires for want of a leader would cost us the producer.
+                self._condemn(self._producer)
+                return
         rounds: dict[int, list[Flight]] = {}
         for lane, node in leaders.items():
-            if node is None:
-                del self._due[lane]
-                lane.fail(LogUnavailable(f"{lane} has no leader"))
-            elif not self._producer.stranded and node not in self._busy:
+            if node is not None and node not in self._busy:
                 del self._due[lane]
                 rounds.setdefault(node, []).append(_filled(lane, node, self._producer))
         for node, flights in rounds.items():
             self._busy.add(node)
             self._send(self._producer, flights)
-        if None in leaders.values() and self._producer.stranded:
-            # A batch that expires for want of a leader would cost us the producer.
-            self._condemn(self._producer)
 
     def _give_up(self) -> None:
         """What waits has waited for a producer long enough."""

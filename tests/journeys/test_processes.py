@@ -66,6 +66,8 @@ async def house(
         for lead in LEADS:
             vendors.host.seed("noojee", noojee_lead(lead))
         told = on_kafka(document(tmp_path, vendors.url), kafka, url)
+        # Long enough to be seen on a machine that is busy.
+        told["server"] = {**told["server"], "drain_after": "2s"}
         async with crew(tmp_path, told) as started:
             yield House(started, vendors)
 

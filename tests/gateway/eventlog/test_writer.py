@@ -257,6 +257,15 @@ async def test_a_producer_whose_brokers_have_moved_is_replaced() -> None:
 
 
 @in_virtual_time
+async def test_a_producer_that_met_nobody_once_goes_on_with_those_it_meets_again() -> None:
+    """What it heard of one partition then is no word about another that has a leader."""
+    cluster = Cluster(moved=True)
+    _, append = await writer_on(cluster)
+    assert await append("a") == [0]
+    assert (len(cluster.connected), now()) == (1, 1.0)
+
+
+@in_virtual_time
 async def test_appends_are_answered_in_time_while_nobody_is_there() -> None:
     """And go through once the cluster is back."""
     cluster = Cluster(refused=[AppendUnknown("lost")])
