@@ -104,7 +104,8 @@ async def test_another_number_of_partitions_is_refused(apache: ApacheKafka, tmp_
     """And left as it is; other differences are told, and nothing changes them either."""
     number = next(_NUMBERS)
     url = f"kafka://{apache.servers}"
-    apache.create_all({f"lw{number}.updates": 3}, **{"retention.ms": "60000"})
+    own = {"retention.ms": "60000", "message.timestamp.after.max.ms": "3600000"}
+    apache.create_all({f"lw{number}.updates": 3}, **own)
     config = configuration(tmp_path, url, number, partitions=6)
     code, out, err = await leadwire(config, "ensure", "--json")
     updates, *others = orjson.loads(out)["topics"]
