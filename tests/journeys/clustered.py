@@ -127,7 +127,6 @@ class Clustered:
                 "url": f"kafka://{cluster.kafka.servers}",
                 "prefix": name,
                 "partitions": PARTITIONS,
-                "replies": 4,
             },
             "store": {"url": cluster.postgres.url(name)},
         }
