@@ -25,6 +25,7 @@ from connectors.delivery.gate import PLAIN, Gate
 from connectors.delivery.judgement import Ask, Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes, any_refused, any_rewound
 from connectors.delivery.loading import Loaded, load, reach
+from connectors.delivery.pausing import happened
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
 from connectors.delivery.reader import Reader
@@ -76,7 +77,7 @@ class Worker:
         self._asleep_until = inf
         self._draining = asyncio.Event()
         self._wishes = self._resumes = 0
-        self._loading = 0
+        self._loading = self._under_way = 0
         self._reach: dict[int, int] = {}
 
     # --- life -----------------------------------------------------------------------------
@@ -133,7 +134,7 @@ class Worker:
         while True:
             if self.lanes.held >= HELD or self.gate.settings.is_open or self.gate.is_shut(GAP):
                 self._room.clear()
-                await _event(self._room, BEAT)
+                await happened(self._room, BEAT)
                 continue
             try:
                 found = await self.reader.read(BEAT)
@@ -177,17 +178,26 @@ class Worker:
         task, most = asyncio.current_task(), self.plan.connector.batch_size
         assert task is not None  # noqa: S101 - a coroutine that runs is in a task
         while not self._draining.is_set():
-            lanes = self.lanes.take(most)
+            lanes = self.lanes.take(most) if self._free else []
             if not lanes:
                 await self._turn()
                 continue
+            self._under_way += (taken := len(lanes))
             try:
                 await self._attempt(lanes, task)
             except DatabaseUnavailable:
                 self._again(lanes, BEAT)
             finally:
                 self._flying.discard(task)
+                self._under_way -= taken
             self._kick()
+
+    @property
+    def _free(self) -> int:
+        """Conversations that may begin. What is not settled is under way: after a crash it would
+        be sent again, and that must not be more than what is held at once."""
+        batch = self.plan.connector.batch_size
+        return self.plan.senders - -(-self._under_way // batch)
 
     async def _attempt(self, lanes: list[Lane], task: asyncio.Task[None]) -> None:
         """One attempt at these lanes; those it leaves in `lanes` are its own when it raises
@@ -253,6 +263,7 @@ class Worker:
             finish.kind is Kind.REJECTED and not waited_for
         )
         hold = dead and self.plan.hold
+        self._under_way += 1
         self._settler.add(Finished(lane, queued, outcome, dead, hold))
 
     async def _turn(self) -> None:
@@ -265,6 +276,7 @@ class Worker:
 
     def _settled(self, items: Sequence[Item]) -> None:
         now = self._now()
+        self._under_way -= sum(isinstance(item, Finished) for item in items)
         for item in items:
             match item:
                 case Finished(lane=lane, hold=True):
@@ -295,7 +307,7 @@ class Worker:
             task = self._task(self._load(lanes.to_load.popleft()))
             self._loads.add(task)
             task.add_done_callback(self._loads.discard)
-        for _ in range(min(lanes.ready, len(self._idle))):
+        for _ in range(min(lanes.ready, len(self._idle), self._free)):
             future = self._idle.popleft()
             if not future.done():
                 future.set_result(None)
@@ -335,7 +347,7 @@ class Worker:
             self._kick()
             self._sooner.clear()
             self._asleep_until = due = self.lanes.next_due
-            await _event(self._sooner, due - self._now())
+            await happened(self._sooner, due - self._now())
 
     async def _watch(self) -> None:
         """Look at what operators and other processes changed."""
@@ -382,15 +394,6 @@ class Worker:
                 if partition_of(lead, partitions) % plan.shards == plan.shard
             }
         self.lanes.blocked(blocked, self._now())
-
-
-async def _event(event: asyncio.Event, within: float) -> None:
-    """Wait for an event, or so many seconds."""
-    try:
-        async with asyncio.timeout(None if within == inf else max(0.001, within)):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 class Drained(Exception):

@@ -225,7 +225,8 @@ class ConnectorSettings(Section):
     mode: Literal["live", "shadow"] = "live"
     """`shadow` builds and records requests, and never sends."""
     concurrency: int = Field(16, ge=1, le=1024)
-    """Requests in flight at once."""
+    """Requests in flight at once. With the size of its batches it is the most that a crash can make
+    it send again: what was answered and is not yet written down counts, too."""
     limits: list[WindowSettings] | None = None
     """Rate limits, all held at once; absent: the vendor's documented ones; `[]`: none."""
     timeout: Duration = 30.0

@@ -131,6 +131,7 @@ LINES = frozenset(
         "ledger.interrupted",
         "library.said",
         "log.available",
+        "log.consumer_replaced",
         "log.unavailable",
         "replies.interrupted",
         "replies.lost",

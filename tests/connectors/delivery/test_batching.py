@@ -30,7 +30,7 @@ async def test_a_batch_holds_one_update_of_each_lead() -> None:
         async with made.running(batched()):
             await passed(2.0)
         a, b, c, d, e, f, g, h = (LEADS[i] for i in range(8))
-        expected = [(a, b, c, d, e), (f, g, h), (a, b, c), (a, b, c)]
+        expected = [(a, b, c, d, e), (f, g, h, a, b), (c, a, b), (c,)]
         assert expected == [call.leads for call in made.vendor.calls]
         assert (len(await made.ends()), made.vendor.clashes) == (14, 0)
 
