@@ -335,11 +335,39 @@ CONNECTORS = (
     ),
 )
 
+AUTOMATIONS = (
+    lines(
+        "Rules",
+        "ops",
+        "Asked a second, by what each came to. Actions are connectors: `automations.NAME` above.",
+        Query(
+            "sum by (rule, result) (rate(leadwire_rule_evaluations_total[$__rate_interval]))",
+            "{{rule}}: {{result}}",
+        ),
+    ),
+    lines(
+        "Actions",
+        "ops",
+        "Settled a second, by how they ended.",
+        Query(
+            "sum by (action, outcome) (rate(leadwire_actions_total[$__rate_interval]))",
+            "{{action}}: {{outcome}}",
+        ),
+    ),
+    lines(
+        "Broken rules",
+        "short",
+        "1 while the file of rules is broken, and those before it decide.",
+        Query("max by (instance) (leadwire_rules_refused)", "{{instance}}"),
+    ),
+)
+
 SECTIONS: tuple[tuple[str, int, tuple[Panel, ...]], ...] = (
     ("At a glance", 4, GLANCE),
     ("Callers", 8, CALLERS),
     ("Log", 8, LOG),
     ("Connectors", 8, CONNECTORS),
+    ("Automations", 8, AUTOMATIONS),
 )
 """A heading, the columns of each panel below it, the panels."""
 

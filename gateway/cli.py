@@ -16,7 +16,7 @@ from gateway.settings import SettingsError
 
 COMMANDS = (
     *("serve", "demo", "sandbox", "config", "events", "status", "leads", "dead-letters"),
-    *("connectors", "topics", "explain", "spec"),
+    *("connectors", "topics", "rules", "explain", "spec"),
 )
 """Each is a module of `gateway.commands` with `register(app)`, in the order of the help. A command
 is loaded when it is asked for: what it needs takes long to import."""

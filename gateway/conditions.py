@@ -40,11 +40,13 @@ class Condition:
     """A compiled condition. One that can't be evaluated does not hold, and says why once for
     each kind of reason."""
 
-    def __init__(self, name: str, text: str, on_error: OnError) -> None:
-        """Compile; raises ValueError. `name` is for `on_error`."""
+    def __init__(
+        self, name: str, text: str, on_error: OnError, variables: frozenset[str] = VARIABLES
+    ) -> None:
+        """Compile, over these variables; raises ValueError. `name` is for `on_error`."""
         self._name = name
-        self._program = compiled(text)
-        self.names = VARIABLES.intersection(self._program.variables())
+        self._program = compiled(text, variables)
+        self.names = variables.intersection(self._program.variables())
         self._on_error = on_error
         self._told: set[str] = set()
 

@@ -199,6 +199,9 @@ class Metrics(Collector):
     oldest_parked_seconds = Definition(
         Gauge, "leadwire_oldest_parked_seconds", "Age of the oldest parked update", ("connector",)
     )
+    rules_refused = Definition(
+        Gauge, "leadwire_rules_refused", "1 while the file of rules is broken and older ones run"
+    )
     connections = Definition(Gauge, "leadwire_connections", "Connections of callers")
     connections_closed = Definition(
         Counter,

@@ -15,8 +15,10 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from connectors.delivery.owner import Owner
+from connectors.delivery.plan import Ports
 from connectors.vendor import Vendor
 from gateway import __version__, lines, wiring
+from gateway.automating import Automating
 from gateway.clock import Clock
 from gateway.database.port import DatabaseUnavailable
 from gateway.edge.admin.listener import AdminListener
@@ -67,6 +69,7 @@ class Server:
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when a task that must run for ever has ended."""
         self.owner: Owner | None = None
+        self.automating: Automating | None = None
         self._door: Listener | None = None
 
     async def start(self) -> None:
@@ -88,6 +91,8 @@ class Server:
         await self.owner.introduce()
         if "connectors" in self._roles:
             self._run(self.owner.run())
+        if "automations" in self._roles:
+            await self._automate(ports)
         if "ledger" in self._roles:
             log, store = self.storage.log, self.storage.store
             self._run(Projector(log, store, self._clock, self._process).run())
@@ -105,6 +110,13 @@ class Server:
         await self._open_admin()
         self.ready = True
         lines.info("server.ready", port=self.port, admin_port=self.admin_port)
+
+    async def _automate(self, ports: Ports) -> None:
+        automating = wiring.automating(self._settings, self._vendors, self.storage, ports)
+        if automating is not None:
+            await automating.introduce()
+            self._run(automating.run())
+            self.automating = automating
 
     async def leave(self) -> None:
         """Say that this process is not ready, and go on for as long as it takes whoever sends
@@ -125,6 +137,8 @@ class Server:
         left = max(1.0, within - (self._clock.monotonic() - began))
         if self.owner is not None:
             await self.owner.stop(left)
+        if self.automating is not None:
+            await self.automating.stop(max(1.0, within - (self._clock.monotonic() - began)))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -19,7 +19,7 @@ from gateway.clock import Clock
 from gateway.database.files import ForeignDatabase
 from gateway.database.port import Database, DatabaseUnavailable, Urgency
 from gateway.database.sqlite import SqliteDatabase
-from gateway.eventlog.port import EventLog, LogUnavailable, NewRecord, Topic
+from gateway.eventlog.port import EventLog, LogUnavailable, Message, NewRecord, Topic
 from gateway.eventlog.sqlite import SqliteLog
 from gateway.journal.condition import Condition
 from gateway.journal.embedded import EmbeddedJournal
@@ -63,6 +63,9 @@ class Storage:
     """A write to the store."""
     own_log: SqliteLog | None
     """The log, where it is ours to let go of what is old."""
+    publish: Callable[[str, Message], Awaitable[None]] | None
+    """Append to somebody else's topic, where the log's cluster has any. Raises LogUnavailable,
+    AppendUnknown."""
     opened: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def close(self) -> None:
@@ -96,7 +99,7 @@ def embedded(
     flushed = metrics.log_append_seconds().observe
     journal = EmbeddedJournal(database, log, clock, flushed, condition.failed)
     probe = partial(write_to_store, store, clock)
-    return Storage(log, store, journal, condition, probe, condition, probe, log, opened)
+    return Storage(log, store, journal, condition, probe, condition, probe, log, None, opened)
 
 
 async def _one_file(
@@ -139,7 +142,9 @@ async def _apart(
         metrics.unclaimed_calls().inc,
     )
     probe, store_probe = partial(_append, log, clock), partial(write_to_store, store, clock)
-    return Storage(log, store, journal, condition, probe, away, store_probe, None, opened)
+    return Storage(
+        log, store, journal, condition, probe, away, store_probe, None, log.publish, opened
+    )
 
 
 async def _store(url: str, opened: AsyncExitStack) -> Store:

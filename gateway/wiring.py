@@ -6,14 +6,18 @@ import os
 import random
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from connectors.automations.consumers import Means, Plans
+from connectors.automations.loading import load
 from connectors.delivery.connector import Limit
 from connectors.delivery.judgement import Policy
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.rehearsing import Rehearsing
 from connectors.vendor import Vendor
 from gateway import lines
+from gateway.automating import Automating
 from gateway.clock import Clock
 from gateway.dialect import Dialect
 from gateway.edge import openapi
@@ -27,6 +31,7 @@ from gateway.edge.building import Builder
 from gateway.edge.claiming import Claiming
 from gateway.edge.credentials import Credentials
 from gateway.edge.explaining import Explaining
+from gateway.edge.following import Following
 from gateway.edge.intake import Intake
 from gateway.edge.mailbox import Mailbox
 from gateway.edge.native import NATIVE
@@ -35,6 +40,7 @@ from gateway.edge.patience import Patience
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
 from gateway.metrics import Metrics
+from gateway.posting import endpoints, poster
 from gateway.routes import Routes
 from gateway.settings.model import ConnectorSettings, Settings
 from gateway.storage import Storage
@@ -126,6 +132,34 @@ def plans(settings: Settings, vendors: Sequence[Vendor]) -> list[Plan]:
         for name, connector in settings.connectors.items()
         for shard in range(connector.shards)
     ]
+
+
+def automating(
+    settings: Settings, vendors: Sequence[Vendor], storage: Storage, ports: Ports
+) -> Automating | None:
+    """The automations role; None where there are no rules."""
+    if settings.automations is None:
+        return None
+    path = Path(settings.automations)
+    routes = Routes(settings.routes, settings.tenants, _route_failed)
+    builder = Builder(routes, ports.links, lambda: None)
+    following = Following(builder, storage.journal, storage.log, ports.clock, settings.tenants)
+
+    known = endpoints(vendors, settings.log.url)
+    means = Means(
+        endpoints_of_rules(settings, vendors), following.accept, storage.publish, ports.clock
+    )
+    return Automating(path, lambda: load(path, known), means, ports)
+
+
+def endpoints_of_rules(settings: Settings, vendors: Sequence[Vendor]) -> Plans:
+    """How the endpoints that rules call are planned: as connectors to them are."""
+
+    def endpoint(name: str, own: ConnectorSettings) -> Plan:
+        plan = _plan(name, own, poster(vendors), settings, 0)
+        return replace(plan, triggers="never", reads_log=False)
+
+    return endpoint
 
 
 def _plan(

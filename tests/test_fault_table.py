@@ -32,8 +32,9 @@ def test_a_row_says_what_was_found() -> None:
     """The longest stall with its connector; apart from it that of the vendor that was away."""
     told = [row(finished(scenario)) for scenario in (SCENARIOS[0], ABSENT)]
     assert told == [
-        "| control: steady load, nothing goes wrong | 1,234 | 1 | 0 | 0 | 8.2 s (polly) |\n",
-        "| dead vendor: nobody listens at one vendor for 8 s | 1,234 | 1 | 0 | 0"
+        "| control: steady load, nothing goes wrong | 1,234 | 1 | 0 | 0 | 0 | 0"
+        " | 8.2 s (polly) |\n",
+        "| dead vendor: nobody listens at one vendor for 8 s | 1,234 | 1 | 0 | 0 | 0 | 0"
         " | 0.3 s (lsq); the dead one 8.2 s (polly) |\n",
     ]
 

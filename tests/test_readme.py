@@ -65,7 +65,7 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path) -> None:
     def moved(text: str) -> str:
         return re.sub("|".join(PORTS), lambda found: ports[found[0]], text)
 
-    for name in ("quickstart.yaml", "quickstart-leads.csv"):
+    for name in ("quickstart.yaml", "quickstart-leads.csv", "automations.yaml"):
         file = tmp_path / "config" / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(moved((ROOT / "config" / name).read_text("utf-8")), "utf-8")

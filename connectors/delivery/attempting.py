@@ -95,7 +95,7 @@ class Attempting:
             return None
         head = lanes[0].head
         event = head.event
-        if len(event.ids) != 1:
+        if len(event.ids) != 1 or head.action is not None:
             return None
         ids, taken = event.ids, head.progress.taken
         now, token = self._ports.clock.now(), taken and taken.token
@@ -219,8 +219,8 @@ class Attempting:
     async def _delivery(self, queued: Queued) -> Delivery:
         event, system = queued.event, self._plan.system
         ids = await ids_of(self._ports.links, system, event)
-        known: JsonObject = {}
-        if self._plan.connector.reads:
+        known: JsonObject = {} if queued.action is None else queued.action.before
+        if self._plan.connector.reads and queued.action is None:
             known = await self._last_applied(event.tenant, event.lead_key)
         return Delivery(
             event,
@@ -229,6 +229,7 @@ class Attempting:
             known,
             self._ports.clock.now(),
             queued.progress.taken and queued.progress.taken.token,
+            queued.action,
         )
 
     async def _last_applied(self, tenant: str, lead: str) -> dict[str, JsonValue]:

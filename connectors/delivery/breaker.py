@@ -33,7 +33,10 @@ class State(StrEnum):
 class Breaker:
     """One vendor backend's breaker."""
 
-    __slots__ = ("_failures", "_in_a_row", "_max_open", "_open_for", "_probe_at", "_state", "_wait")
+    __slots__ = (
+        *("_failures", "_in_a_row", "_max_open", "_open_for", "_probe_at", "_state", "_wait"),
+        "open_since",
+    )
 
     def __init__(self, failures: int, open_for: float, max_open: float) -> None:
         """Opens at `failures` in a row; the first probe is due after `open_for` seconds, then
@@ -45,6 +48,8 @@ class Breaker:
         self._in_a_row = 0
         self._wait = self._open_for
         self._probe_at = -math.inf
+        self.open_since = math.inf
+        """When it opened, of the same clock; inf while it is closed."""
 
     @property
     def state(self) -> State:
@@ -82,6 +87,7 @@ class Breaker:
         if self._state is State.CLOSED:
             self._in_a_row += 1
             if self._in_a_row >= self._failures:
+                self.open_since = now
                 self._open(now, self._open_for)
         elif self._state is State.HALF_OPEN and permit is Permit.PROBE:
             self._open(now, min(2 * self._wait, self._max_open))
@@ -90,6 +96,7 @@ class Breaker:
         """The vendor gave a proper answer to anything: it is up."""
         self._state = State.CLOSED
         self._in_a_row = 0
+        self.open_since = math.inf
 
     def probe_abandoned(self) -> None:
         """The probe was given up before it ended (shutdown): the next may go at once."""

@@ -11,6 +11,7 @@ from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
+from gateway.model.action import Action
 from gateway.model.codes import Code
 from gateway.model.event import LeadId, LeadUpdate
 from gateway.model.json import JsonObject, JsonValue
@@ -43,6 +44,9 @@ class Delivery(NamedTuple):
     pending: str | None = None
     """The token of a `Pending` verdict on this update: the vendor has it, and the conversation
     only asks what became of it, and sends it no more."""
+    action: Action | None = None
+    """What a rule wants done, where this is an action and no plain update; `event` is then its
+    trigger's, under the action's id."""
 
 
 # --- verdicts -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from connectors.delivery.throttle import UNLIMITED, Slot, Throttle
 from gateway.clock import Clock
 from gateway.store.leases import RENEW
 
+PAUSED = "paused"
 STOPPED_PROBE = 60.0
 """Seconds between deliveries tried by a connector whose settings are wrong."""
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from math import inf
 
 from connectors.delivery.judgement import LONGEST_ASK
+from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
 from gateway.database.port import Operation, Query
+from gateway.eventlog.port import Topic, partition_of
 from gateway.store import parked
 from gateway.store.settling import ParkedRow
 
@@ -75,3 +77,17 @@ def _due(row: ParkedRow, verdicts: dict[str, bool], now: float, longest: float) 
         return 0.0
     most = LONGEST_ASK if row.state == "pending" else longest
     return row.due if row.due <= now + most else now
+
+
+async def blocked_leads(plan: Plan, ports: Ports) -> dict[str, int]:
+    """The leads of this shard that have something in the store, and how much. Raises
+    DatabaseUnavailable."""
+    blocked = await ports.store.run(lambda: parked.blocked(plan.name))
+    if plan.shards == 1:
+        return blocked
+    partitions = ports.log.partitions(Topic.UPDATES)
+    return {
+        lead: count
+        for lead, count in blocked.items()
+        if partition_of(lead, partitions) % plan.shards == plan.shard
+    }

@@ -8,11 +8,11 @@ grows; the exception is logged. What was under way is then sent again, as after 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from connectors.delivery.plan import Plan, Ports
-from connectors.delivery.roster import LOOK, Roster
+from connectors.delivery.roster import CONNECTORS, LOOK, Roster
 from connectors.delivery.worker import Drained, Worker
 from gateway import lines
 from gateway.clock import from_rfc3339
@@ -28,11 +28,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 class Owner:
     """Runs connectors whose lease this process can get."""
 
-    def __init__(self, plans: Sequence[Plan], ports: Ports) -> None:
-        """`run` starts them."""
+    def __init__(self, plans: Sequence[Plan], ports: Ports, role: str = CONNECTORS) -> None:
+        """`run` starts them; `role` is that of the processes that share them."""
         self._plans, self._ports = plans, ports
         names = [plan.lease for plan in plans]
-        self._roster = Roster(names, ports.store, ports.clock, ports.process)
+        self._roster = Roster(names, ports.store, ports.clock, ports.process, role)
         self._workers: dict[str, Worker] = {}
         self._stopping = asyncio.Event()
 
@@ -41,6 +41,8 @@ class Owner:
         accepted: what came in before a connector's beginning would never reach it. Raises
         DatabaseUnavailable, LogUnavailable."""
         for plan in self._plans:
+            if not plan.reads_log:
+                continue
             begin = await _beginning(plan.start, self._ports)
             await self._ports.store.run(partial(settling.begin, plan.name, Topic.UPDATES, begin))
 
@@ -63,6 +65,13 @@ class Owner:
         while self._workers and self._ports.clock.monotonic() < deadline:
             await self._ports.clock.sleep(0.02)
         await self._roster.leave()
+
+    def poke(self, names: Iterable[str]) -> None:
+        """Something was put into the store for these: those that run here look at once, the others
+        within a second."""
+        for name in names:
+            if name in self._workers:
+                self._workers[name].poked.set()
 
     async def _share(self) -> None:
         """See now and then who has what, and let one connector at a time go of too many."""
@@ -175,7 +184,10 @@ class Owner:
 
 async def first_frontiers(plan: Plan, ports: Ports, epoch: int) -> dict[int, FrontierRow]:
     """Where the connector stands in its partitions. On first sight its beginning (`start`) is
-    written down before anything is read. Raises LeaseLost, DatabaseUnavailable."""
+    written down before anything is read; one that reads nothing stands nowhere. Raises LeaseLost,
+    DatabaseUnavailable."""
+    if not plan.reads_log:
+        return {}
     mine = [
         part
         for part in range(ports.log.partitions(Topic.UPDATES))

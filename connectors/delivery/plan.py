@@ -43,6 +43,13 @@ class Plan:
     shards: int = 1
     guard: Guard | None = None
     """What may be dialled; none for anything."""
+    reads_log: bool = True
+    """Whether updates come from the log; else everything it has was put into the store for it."""
+    disable_after: float | None = None
+    """Seconds without a proper answer after which it is paused, as at once where the vendor asks to
+    be sent no more; None: neither."""
+    client: HttpClient | None = None
+    """Who answers its requests, where that is nobody on the network."""
 
     @property
     def senders(self) -> int:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import orjson
 
 from gateway.eventlog.port import Headers, Record
-from gateway.model.codec import read_enveloped, read_update
+from gateway.model.action import Action, is_action, read_action
+from gateway.model.codec import read_enveloped
 from gateway.model.event import LeadUpdate
 from gateway.model.outcome import Attempt, Result
 from gateway.store.settling import ParkedRow
@@ -94,6 +95,8 @@ class Queued:
     refused: bool = False
     """Whether the authority it waited for has refused the update: it is not to be sent."""
     progress: Progress = field(default_factory=Progress)
+    action: Action | None = None
+    """What a rule wants done; None for a plain update."""
 
     @classmethod
     def of_record(cls, record: Record, connector: str, envelope: Mapping[str, str]) -> Queued:
@@ -118,8 +121,10 @@ class Queued:
         """From the store. Raises ValueError for a row that is not ours."""
         headers = tuple((name, value) for name, value in orjson.loads(row.headers))
         value = row.value.encode()
+        envelope = dict(headers)
+        action = read_action(envelope, value) if is_action(envelope) else None
         return cls(
-            read_update(headers, value),
+            read_enveloped(envelope, value) if action is None else action.update,
             headers,
             value,
             row.part,
@@ -129,6 +134,7 @@ class Queued:
             stored=True,
             resting="awaiting" if row.state == "awaiting" else "waiting",
             progress=Progress.read(row.progress),
+            action=action,
         )
 
     def row(self, state: str, due: float) -> ParkedRow:

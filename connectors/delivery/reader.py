@@ -71,9 +71,10 @@ class Reader:
         return all(self._next.get(part, inf) > pos for part, pos in places.items())
 
     def settle(self, part: int, pos: int) -> None:
-        """An offset needs no more work."""
-        self._frontiers[part].settle(pos)
-        self._dirty.add(part)
+        """An offset needs no more work; one of a partition that is not read never did."""
+        if part in self._frontiers:
+            self._frontiers[part].settle(pos)
+            self._dirty.add(part)
 
     def bases(self) -> dict[int, int]:
         """Per partition the offset below which all is settled."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import orjson
 
 from connectors.delivery.attempting import Shadowed
-from connectors.delivery.gate import Gate
+from connectors.delivery.gate import PAUSED, Gate
 from connectors.delivery.lanes import Lanes
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.reader import Reader
@@ -40,8 +40,8 @@ def state_of(gate: Gate) -> tuple[str, str]:
         return "stopped", gate.reason
     if gate.settings.is_open:
         return "stopped", gate.reason
-    if gate.is_shut("paused"):
-        return "paused", "by an operator"
+    if gate.is_shut(PAUSED):
+        return "paused", "by an operator, or because its endpoint was disabled"
     if gate.breaker.is_open:
         return "breaker_open", "no proper answer from the vendor"
     if gate.is_shut("settling"):

@@ -23,14 +23,23 @@ LOOK = 1.0
 """Seconds between looks at who has what."""
 UNWANTED = 10.0
 """Seconds after which a free connector is anybody's."""
-ROLE = "connectors"
+CONNECTORS = "connectors"
 
 
 class Roster:
     """Who runs what, as the store had it a moment ago."""
 
-    def __init__(self, names: Collection[str], store: Store, clock: Clock, process: str) -> None:
-        """`names` are the leases to be shared; `process` is who we are, as their owner."""
+    def __init__(
+        self,
+        names: Collection[str],
+        store: Store,
+        clock: Clock,
+        process: str,
+        role: str = CONNECTORS,
+    ) -> None:
+        """`names` are the leases to be shared; `process` is who we are, as their owner; `role` is
+        whose work it is: only processes that have it count."""
+        self._role = role
         self._names, self._store, self._clock = frozenset(names), store, clock
         self._process = process
         self.watch = Watch(clock.monotonic)
@@ -53,25 +62,25 @@ class Roster:
             await self._enrol()
             rows = await self._store.run(leases.everything)
             held = [row for row in rows if not self.watch.unrenewed(*row)]
-            for process in gone(rows, held):
-                await self._store.run(partial(leases.dismiss, ROLE, process))
+            for process in gone(rows, held, self._role):
+                await self._store.run(partial(leases.dismiss, self._role, process))
         except DatabaseUnavailable:
             return
         at = self._clock.monotonic()
-        self._counts = counted(self._names, held)
+        self._counts = counted(self._names, held, self._role)
         found = free(self._names, held, self._process)
         self._free = {name: self._free.get(name, at) for name in found}
 
     async def _enrol(self) -> None:
         at, now = self._clock.monotonic(), self._clock.now()
         if self._enrolled is None or at - self._enrolled >= RENEW:
-            await self._store.run(lambda: leases.enrol(ROLE, self._process, now))
+            await self._store.run(lambda: leases.enrol(self._role, self._process, now))
             self._enrolled = at
 
     async def leave(self) -> None:
         """This process takes no share any more."""
         try:
-            await self._store.run(lambda: leases.dismiss(ROLE, self._process))
+            await self._store.run(lambda: leases.dismiss(self._role, self._process))
         except DatabaseUnavailable:
             return
 
@@ -112,10 +121,12 @@ def share(connectors: int, others: Collection[str]) -> int:
     return ceil(connectors / (len(others) + 1))
 
 
-def counted(names: Collection[str], held: Iterable[LeaseRow]) -> Counter[str]:
+def counted(
+    names: Collection[str], held: Iterable[LeaseRow], role: str = CONNECTORS
+) -> Counter[str]:
     """How many of these each process has that lives; `held` are leases that somebody renews."""
     held = list(held)
-    prefix = leases.member(ROLE, "")
+    prefix = leases.member(role, "")
     counts = Counter({row.owner: 0 for row in held if row.name.startswith(prefix)})
     for row in held:
         if row.name in names and row.owner in counts:
@@ -123,9 +134,9 @@ def counted(names: Collection[str], held: Iterable[LeaseRow]) -> Counter[str]:
     return counts
 
 
-def gone(rows: Iterable[LeaseRow], held: Iterable[LeaseRow]) -> list[str]:
+def gone(rows: Iterable[LeaseRow], held: Iterable[LeaseRow], role: str = CONNECTORS) -> list[str]:
     """Processes that have not said for long that they live."""
-    prefix, living = leases.member(ROLE, ""), {row.name for row in held}
+    prefix, living = leases.member(role, ""), {row.name for row in held}
     return [row.owner for row in rows if row.name.startswith(prefix) and row.name not in living]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import orjson
 
+from connectors.delivery.connector import NOTHING
 from connectors.delivery.lanes import Lane
 from connectors.delivery.queued import Queued
-from connectors.delivery.triggers import When, fired
+from connectors.delivery.triggers import When, fired, kinds_of
 from gateway.eventlog.port import NewRecord, Topic
 from gateway.model.changes import Keep, change_to_json
 from gateway.model.codec import (
@@ -21,6 +22,8 @@ from gateway.model.codec import (
     trigger_value,
 )
 from gateway.model.codes import Code
+from gateway.model.event import LeadUpdate
+from gateway.model.json import JsonObject
 from gateway.model.outcome import Kind, Outcome
 from gateway.model.trigger import Trigger
 from gateway.store.fields import APPLIED
@@ -104,13 +107,31 @@ class Changes:
     triggers: list[Trigger]
 
 
-def gather(items: Sequence[Item], triggers: When, now: float) -> Changes:
+Before: TypeAlias = Mapping[str, JsonObject]
+"""Event id -> what the connector had last applied of its lead, of events that fire something."""
+NONE_BEFORE: Before = {}
+
+
+def firing(items: Sequence[Item], triggers: When) -> list[LeadUpdate]:
+    """Updates among the items that fire something."""
+    return [
+        item.queued.event
+        for item in items
+        if isinstance(item, Finished)
+        and item.queued.action is None
+        and kinds_of(item.queued.event, item.outcome, triggers)
+    ]
+
+
+def gather(
+    items: Sequence[Item], triggers: When, now: float, before: Before = NONE_BEFORE
+) -> Changes:
     """Everything the items change; `now` is unix seconds."""
     changes = Changes([], [], [], [], [], [], [], [])
     for item in items:
         match item:
             case Finished():
-                _finish(item, triggers, now, changes)
+                _finish(item, triggers, now, changes, before)
             case Parked():
                 _park(item, changes)
             case Spilled():
@@ -158,7 +179,7 @@ def _park(item: Parked, changes: Changes) -> None:
         changes.settled.append((queued.part, queued.pos))
 
 
-def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
+def _finish(item: Finished, when: When, now: float, changes: Changes, before: Before) -> None:
     queued, outcome = item.queued, item.outcome
     event = queued.event
     headers, value = outcome_headers(outcome), outcome_value(outcome)
@@ -180,9 +201,9 @@ def _finish(item: Finished, when: When, now: float, changes: Changes) -> None:
     elif queued.stored:
         changes.unpark.append((event.lead_key, queued.pos))
     changes.settled.append((queued.part, queued.pos))
-    if outcome.kind is Kind.APPLIED:
+    if outcome.kind is Kind.APPLIED and queued.action is None:
         _remember(queued, outcome, changes)
-        for trigger in fired(event, outcome, when):
+        for trigger in fired(event, outcome, when, before.get(event.id, NOTHING)):
             changes.triggers.append(trigger)
             changes.records.append(
                 NewRecord(

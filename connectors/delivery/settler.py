@@ -12,11 +12,23 @@ from collections.abc import Callable, Sequence
 from connectors.delivery.gate import Gate
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.reader import Reader
-from connectors.delivery.settlement import Changes, Finished, Item, gather
+from connectors.delivery.settlement import (
+    NONE_BEFORE,
+    Before,
+    Changes,
+    Finished,
+    Item,
+    firing,
+    gather,
+)
 from gateway import lines
+from gateway.database.port import DatabaseUnavailable, Operation
 from gateway.eventlog.port import Topic
 from gateway.journal.port import JournalUnavailable
+from gateway.model.event import LeadUpdate
+from gateway.model.json import JsonObject
 from gateway.model.outcome import Kind
+from gateway.store import fields
 from gateway.store.settling import Settlement
 
 GROUP = 500
@@ -74,7 +86,8 @@ class Settler:
             self._quiet.set()
 
     async def _settle(self, items: Sequence[Item]) -> None:
-        changes = gather(items, self._plan.triggers, self._ports.clock.now())
+        before = await self._before(items)
+        changes = gather(items, self._plan.triggers, self._ports.clock.now(), before)
         for part, pos in changes.settled:
             self._reader.settle(part, pos)
         settlement = Settlement(
@@ -105,6 +118,20 @@ class Settler:
         self._count(items, changes)
         self._settled(items)
 
+    async def _before(self, items: Sequence[Item]) -> Before:
+        """What had last been applied of leads whose updates fire something: in a moment it is
+        overwritten."""
+        wanted = firing(items, self._plan.triggers)
+        wait = FIRST_RETRY
+        while wanted:
+            try:
+                return await self._ports.store.run(lambda: _held(self._plan.name, wanted))
+            except DatabaseUnavailable:
+                self._gate.shut(SETTLING)
+                await self._ports.clock.sleep(wait)
+                wait = min(2 * wait, LONGEST_RETRY)
+        return NONE_BEFORE
+
     def _count(self, items: Sequence[Item], changes: Changes) -> None:
         metrics, name, now = self._ports.metrics, self._plan.name, self._ports.clock.now()
         age = metrics.delivery_age_seconds(name)
@@ -113,6 +140,8 @@ class Settler:
             if isinstance(item, Finished):
                 kind = item.outcome.kind
                 metrics.deliveries(name, kind).inc()
+                if item.queued.action is not None:
+                    metrics.actions(item.queued.action.kind, kind).inc()
                 age.observe(max(0.0, now - item.queued.time))
                 if kind is Kind.APPLIED:
                     applied += 1
@@ -139,3 +168,11 @@ class Settler:
             attempts=len(outcome.attempts),
             dead_letter=item.dead_letter,
         )
+
+
+def _held(connector: str, updates: Sequence[LeadUpdate]) -> Operation[Before]:
+    """By event id."""
+    found: dict[str, JsonObject] = {}
+    for update in updates:
+        found[update.id] = yield from fields.held(update.tenant, update.lead_key, connector)
+    return found

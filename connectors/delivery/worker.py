@@ -21,10 +21,11 @@ from math import inf
 from connectors.delivery.attempting import Attempting, Judged
 from connectors.delivery.breaker import Breaker
 from connectors.delivery.conversing import Speaker
-from connectors.delivery.gate import PLAIN, Gate
+from connectors.delivery.disabling import disable
+from connectors.delivery.gate import PAUSED, PLAIN, Gate
 from connectors.delivery.judgement import Ask, Finish, Park, TryAgain
 from connectors.delivery.lanes import Lane, Lanes, any_refused, any_rewound
-from connectors.delivery.loading import Loaded, load, reach
+from connectors.delivery.loading import Loaded, blocked_leads, load, reach
 from connectors.delivery.pausing import happened
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.queued import Queued
@@ -34,7 +35,7 @@ from connectors.delivery.settlement import Finished, Item, Lost, Parked, Spilled
 from connectors.delivery.settler import Settler
 from connectors.delivery.throttle import Throttle
 from gateway.database.port import DatabaseUnavailable
-from gateway.eventlog.port import LogUnavailable, OffsetOutOfRange, Topic, partition_of
+from gateway.eventlog.port import LogUnavailable, OffsetOutOfRange
 from gateway.model.codes import Code
 from gateway.model.outcome import Kind
 from gateway.store import connectors, parked
@@ -46,7 +47,7 @@ BEAT = 1.0
 """Seconds between looks at what others changed."""
 LOADS = 32
 """Lanes read from the store at a time."""
-PAUSED, GAP = "paused", "gap"
+GAP = "gap"
 
 
 class Worker:
@@ -63,7 +64,7 @@ class Worker:
         self.gate = Gate(clock, breaker, Throttle(plan.limits), waited)
         self.lanes = Lanes()
         self.reader = Reader(ports.log, plan.name, frontiers)
-        self._client = ports.client(plan)
+        self._client = plan.client or ports.client(plan)
         speaker = Speaker(plan.connector, self._client, self.gate)
         self._attempting = Attempting(plan, ports, self.gate, speaker)
         self.shadowed = self._attempting.shadowed
@@ -72,12 +73,10 @@ class Worker:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._flying: set[asyncio.Task[None]] = set()
         self._loads: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
-        self._sooner = asyncio.Event()
+        self._room, self._sooner = asyncio.Event(), asyncio.Event()
         self._asleep_until = inf
-        self._draining = asyncio.Event()
-        self._wishes = self._resumes = 0
-        self._loading = self._under_way = 0
+        self._draining, self.poked = asyncio.Event(), asyncio.Event()
+        self._wishes = self._resumes = self._loading = self._under_way = 0
         self._reach: dict[int, int] = {}
 
     # --- life -----------------------------------------------------------------------------
@@ -132,7 +131,7 @@ class Worker:
 
     async def _read(self) -> None:
         while True:
-            if self.lanes.held >= HELD or self.gate.settings.is_open or self.gate.is_shut(GAP):
+            if self._sated():
                 self._room.clear()
                 await happened(self._room, BEAT)
                 continue
@@ -145,6 +144,10 @@ class Worker:
                 await self._ports.clock.sleep(BEAT)
                 continue
             self._admit(found)
+
+    def _sated(self) -> bool:
+        stopped = self.gate.settings.is_open or self.gate.is_shut(GAP)
+        return stopped or self.lanes.held >= HELD or not self.plan.reads_log
 
     def _admit(self, found: Sequence[Queued]) -> None:
         now = self._now()
@@ -204,8 +207,8 @@ class Worker:
         DatabaseUnavailable."""
         if self.plan.shadow or any_refused(lanes):
             await self._pass_by(lanes)
-            if not lanes:
-                return
+        if not lanes:
+            return
         ticket = PLAIN if self.gate.open_now() else await self.gate.enter()
         # The wait may have been long: an earlier update may have been redriven meanwhile.
         if self._draining.is_set() or any_rewound(lanes):
@@ -289,8 +292,6 @@ class Worker:
                     self.lanes.spilled(queued.event.lead_key, 1, now)
                 case Lost(lane=Lane() as lane):
                     self.lanes.again(lane, now, now)
-                case _:
-                    pass
         self._kick()
 
     # --- waiting --------------------------------------------------------------------------
@@ -354,7 +355,8 @@ class Worker:
         while True:
             with suppress(DatabaseUnavailable, LogUnavailable):
                 await self._look()
-            await self._ports.clock.sleep(BEAT)
+            await happened(self.poked, BEAT)
+            self.poked.clear()
 
     async def _look(self) -> None:
         name, store = self.plan.name, self._ports.store
@@ -373,6 +375,7 @@ class Worker:
         self.lanes.recheck(decided, self._now())
         self._kick()
         self._settler.flush()
+        await disable(self.plan, self._ports, self.gate)
         await self._reporter.report()
         await self._ports.log.tell_frontier(name, self.reader.bases())
 
@@ -385,16 +388,9 @@ class Worker:
         self.gate.resume()
 
     async def _look_at_parked(self) -> None:
-        plan, partitions = self.plan, self._ports.log.partitions(Topic.UPDATES)
-        blocked = await self._ports.store.run(lambda: parked.blocked(plan.name))
-        if plan.shards > 1:
-            blocked = {
-                lead: count
-                for lead, count in blocked.items()
-                if partition_of(lead, partitions) % plan.shards == plan.shard
-            }
+        blocked = await blocked_leads(self.plan, self._ports)
         self.lanes.blocked(blocked, self._now())
 
 
 class Drained(Exception):
-    """Everything under way is settled: the worker's work is done."""
+    """Everything under way is settled."""

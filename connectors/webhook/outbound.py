@@ -1,4 +1,4 @@
-"""The webhook: one signed POST per update, and a verdict for whatever comes back.
+"""The webhook: one signed call per update, and a verdict for whatever comes back.
 
 Only 2xx is a success. A redirect is not followed. What says that the target itself is wrong (a
 redirect, 401, 403, 404, 405, 410, an address that the guard does not let out) stops the connector;
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 import orjson
 from pydantic import AfterValidator, SecretStr
@@ -28,9 +29,10 @@ from connectors.delivery.connector import (
 from connectors.vendor import Connect, PayloadShape
 from connectors.webhook import wire
 from gateway.model.codes import Code
+from gateway.model.json import JsonValue
 from gateway.settings.durations import Duration
 from gateway.settings.model import ConnectorSettings, TenantSettings
-from gateway.settings.texts import PayloadName, WholeUrl
+from gateway.settings.texts import FIELD, PayloadName, UrlTemplate
 from gateway.transport.port import (
     AnswerUnknown,
     ConnectFailed,
@@ -63,8 +65,12 @@ class WebhookSettings(ConnectorSettings):
 
     vendor: Literal["webhook"] = "webhook"
     """Which vendor's API it speaks."""
-    url: WholeUrl
-    """The endpoint, whole; it must be at a public address, or at one that `egress.allow` opens."""
+    url: UrlTemplate
+    """The endpoint, whole; it must be at a public address, or at one that `egress.allow` opens.
+    `${field}` in its path and query stands for what the payload says of a field, encoded; for
+    nothing where it says nothing. So `payload: noojee` makes it a URL action of Noojee's."""
+    method: Literal["POST", "GET"] = "POST"
+    """GET sends no payload: what `url` says is all."""
     secret: Annotated[Secrets, AfterValidator(_checked)]
     """`whsec_` and the base64 of 24 to 64 bytes; a list signs with each, while one is changed."""
     payload: PayloadName = "cloudevent"
@@ -109,10 +115,27 @@ class WebhookConnector:
         event, settings = delivery.event, self._settings
         habits = self._tenants.get(event.tenant) or TenantSettings()
         payload = self._shape.render(delivery, habits, settings.fields)
-        body = orjson.dumps(payload.body, default=dict)
-        headers = self._content + wire.signed(self._signers, event.id, delivery.now, body)
-        reply = yield HttpRequest("POST", settings.url, headers, body, settings.timeout)
+        get = settings.method == "GET"
+        body, content = (
+            (b"", ()) if get else (orjson.dumps(payload.body, default=dict), self._content)
+        )
+        url = addressed(settings.url, payload.body)
+        headers = content + wire.signed(self._signers, event.id, delivery.now, body)
+        reply = yield HttpRequest(settings.method, url, headers, body, settings.timeout)
         return (judge(reply, self._shape, delivery.now, payload.dropped),)
+
+
+def addressed(template: str, said: Mapping[str, JsonValue]) -> str:
+    """The URL with what a payload says of its fields."""
+    if "${" not in template:
+        return template
+    return FIELD.sub(lambda found: quote(_text(said.get(found[1])), safe=""), template)
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else orjson.dumps(value, default=dict).decode()
 
 
 def connecting(shapes: Mapping[str, PayloadShape]) -> Connect:

@@ -14,6 +14,7 @@ import typer
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from connectors.automations.document import Automations
 from connectors.registry import VENDORS
 from connectors.vendor import SampleCall, Vendor
 from gateway.commands.casting import ROLES, cast
@@ -68,7 +69,7 @@ def schema() -> None:
 
 def reference_page() -> None:
     """Print config/README.md."""
-    typer.echo(reference(KNOWN), nl=False)
+    typer.echo(reference(KNOWN, Automations), nl=False)
 
 
 # --- init ---------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from connectors.automations.loading import load
 from connectors.registry import VENDORS
 from gateway.edge.native import NATIVE
+from gateway.posting import endpoints
 from gateway.settings import Loaded, Settings, VendorSettings, read
 from gateway.settings.checks import Window
 from gateway.settings.model import ConnectorSettings, TenantSettings
@@ -31,8 +33,12 @@ def configured(path: Path) -> Settings:
 
 
 def loaded(path: Path) -> Loaded:
-    """The settings in a file, with warnings; raises SettingsError."""
-    return read(path, KNOWN, documented_limits=documented_limits)
+    """The settings in a file, with warnings; its file of rules is read too. Raises
+    SettingsError."""
+    found = read(path, KNOWN, documented_limits=documented_limits)
+    if found.settings.automations is not None:
+        load(Path(found.settings.automations), endpoints(VENDORS, found.settings.log.url))
+    return found
 
 
 def documented_limits(

@@ -19,17 +19,18 @@ from urllib.parse import urlencode
 
 import orjson
 import typer
+import yaml
 
 from connectors.registry import VENDORS
 from connectors.sandbox.host import ADMIN, Running, SandboxHost
 from gateway import wiring
 from gateway.clock import Clock, SystemClock
 from gateway.commands.casting import Cast, Part, cast
-from gateway.commands.narration import Told, closing, narrate, opening
-from gateway.commands.staging import backends, document, write
+from gateway.commands.narration import Hop, Told, closing, looped, narrate, opening
+from gateway.commands.staging import HOPS, RULE, RULES_FILE, backends, document, rules, write
 from gateway.edge.admin import topics
 from gateway.edge.admin.asked import Asked, Parts, Refused
-from gateway.edge.admin.endpoints import LINK, UPDATE
+from gateway.edge.admin.endpoints import LINK, UPDATE, WHY
 from gateway.eventlog.port import Topic
 from gateway.lines import configure
 from gateway.model.trigger import TriggerKind
@@ -74,6 +75,7 @@ class Stage:
     operated: Parts
     client: HttpClient
     clock: Clock
+    rules: Path
 
     @property
     def gateway_url(self) -> str:
@@ -92,13 +94,14 @@ async def run(folder: Path, *, keep: bool) -> bool:
     host = backends(told, clock)
     sandbox = await host.serve()
     file = folder / "leadwire.yaml"
+    (folder / RULES_FILE).write_text(yaml.safe_dump(rules(enabled=False)), "utf-8")
     settings = write(file, document(told, sandbox.url, 0, 0))
     server = Server(settings, VENDORS, clock, ROLES)
     client = AiohttpClient(1)
     try:
         await server.start()
         operated = wiring.operated(settings, server.storage, clock, server.links, server.explaining)
-        stage = Stage(told, host, sandbox, server, operated, client, clock)
+        stage = Stage(told, host, sandbox, server, operated, client, clock, folder / RULES_FILE)
         missing = await tell(stage)
         write(file, document(told, sandbox.url, server.port, server.admin_port))
         if keep:
@@ -124,6 +127,7 @@ async def tell(stage: Stage) -> list[str]:
         missing += [f"call {number}: {text}" for text in told.missing]
     metrics = await _metrics(stage)
     missing += await _missing_at_the_end(stage, stories, metrics)
+    missing += await _feed_itself(stage)
     url = f"{stage.admin_url}/metrics"
     _say(closing(list(metrics), url, missing, len(stories), len(names)))
     return missing
@@ -206,6 +210,40 @@ async def _events(stage: Stage, topic: Topic) -> list[dict[str, Any]]:
 
 def _newest(host: SandboxHost, vendor: str) -> int:
     return max((int(str(call["number"])) for call in host.calls(vendor)), default=0)
+
+
+# --- a rule that feeds itself ---------------------------------------------------------------
+
+
+async def _feed_itself(stage: Stage) -> list[str]:
+    """Put the rule in force, send an update that fires it, and tell where that ends."""
+    automating, clock = stage.server.automating, stage.clock
+    assert automating is not None  # noqa: S101 - the configuration names a file of rules
+    former, until = automating.version, clock.monotonic() + SETTLED_WITHIN
+    stage.rules.write_text(yaml.safe_dump(rules(enabled=True)), "utf-8")
+    while automating.version == former and clock.monotonic() < until:
+        await clock.sleep(LOOK)
+    (first, *_) = (await _send(stage, stage.cast.parts[0])).events
+    hops = list[Hop]()
+    while clock.monotonic() < until and [hop.result for hop in hops][-1:] != ["loop_refused"]:
+        await clock.sleep(LOOK)
+        updates = await _events(stage, Topic.UPDATES)
+        ids = [one["id"] for one in updates]
+        hops = [await _hop(stage, one) for one in updates[ids.index(first["id"]) :]]
+    _say(looped(RULE, HOPS, hops))
+    expected = ["fired"] * HOPS + ["loop_refused"]
+    return [] if [hop.result for hop in hops] == expected else ["the end of a loop"]
+
+
+async def _hop(stage: Stage, event: Mapping[str, Any]) -> Hop:
+    """What the rule made of an update of the chain."""
+    number = event["data"]["origin"]["hops"]
+    try:
+        told = (await WHY.run(stage.operated, Asked({"id": event["id"]}))).model_dump(mode="json")
+        (verdict,) = told["facts"][0]["matched"]
+    except (Refused, ValueError):
+        return Hop(event["id"], number, "", "")
+    return Hop(event["id"], number, verdict["result"], verdict["why"])
 
 
 # --- the end ------------------------------------------------------------------------------

@@ -139,6 +139,31 @@ def closing(
     return "".join(f"{line}\n" for line in lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """An update of a chain in which each is the answer of a rule to the one before."""
+
+    event: str
+    number: int
+    """Updates of our own before it."""
+    result: str
+    """What the rule said to it."""
+    why: str
+
+
+def looped(rule: str, most: int, hops: Sequence[Hop]) -> str:
+    """How a rule that feeds itself came to its end."""
+    about = (
+        f"A rule that feeds itself: {rule!r} answers each disposition by an update that sets it"
+        f" again. No more than {most} (`max_hops`) may follow from one another."
+    )
+    lines = ["", *_prose(about), ""]
+    for hop in hops:
+        said = f"{hop.result}: {hop.why}" if hop.why else hop.result or "the rule was not asked"
+        lines += _step(f"hop {hop.number}", f"{hop.event}: {said}")
+    return "".join(f"{line}\n" for line in lines)
+
+
 # --- a call -------------------------------------------------------------------------------
 
 

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from gateway.commands.asyncapi import asyncapi
+from gateway.settings.model import LogSettings
+
 SCHEMAS = ("lead-update.v1", "outcome.v1", "trigger.v1")
 """The published JSON Schemas, each of a structured CloudEvent."""
 
@@ -16,9 +19,9 @@ SCHEMAS = ("lead-update.v1", "outcome.v1", "trigger.v1")
 def schema(name: str) -> dict[str, Any]:
     """One of `SCHEMAS`, complete in itself: what it refers to in the others is embedded under
     `$defs` by its `$id` (JSON Schema 2020-12, core, section 9.3)."""
-    found = _read(name)
+    found = published(name)
     for other in SCHEMAS:
-        embedded = _read(other)
+        embedded = published(other)
         if other != name and _refers(found, embedded["$id"]):
             found["$defs"][embedded["$id"]] = embedded
     return found
@@ -28,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     spec = typer.Typer(no_args_is_help=True, help="Print the contracts that others build on.")
     spec.command("openapi")(print_openapi)
+    spec.command("asyncapi")(print_asyncapi)
     spec.command("schema")(print_schema)
     app.add_typer(spec, name="spec")
 
@@ -38,6 +42,13 @@ def print_openapi() -> None:
     from gateway.edge.openapi import document  # noqa: PLC0415
 
     _print(document())
+
+
+def print_asyncapi(
+    prefix: Annotated[str, typer.Option(help="As of `log.prefix`.")] = LogSettings().prefix,
+) -> None:
+    """Print the AsyncAPI document of the log's topics, for those who read them on Kafka."""
+    _print(asyncapi(prefix, {name: published(name) for name in SCHEMAS}))
 
 
 def print_schema(
@@ -53,7 +64,7 @@ def print_schema(
     _print(schema(known))
 
 
-def _read(name: str) -> dict[str, Any]:
+def published(name: str) -> dict[str, Any]:
     """A schema as it is published with the package."""
     text = files("gateway.model").joinpath("schemas", f"{name}.json").read_bytes()
     document: dict[str, Any] = orjson.loads(text)

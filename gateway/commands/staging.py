@@ -17,6 +17,8 @@ from gateway.commands.casting import ROLES, TENANT, Cast
 from gateway.settings import Settings
 from gateway.settings.loader import load as load_settings
 
+RULES_FILE, RULE, HOPS = "rules.yaml", "disposed again", 2
+
 
 def backends(told: Cast, clock: Clock) -> SandboxHost:
     """A fake backend per vendor, which knows the people by its own ids."""
@@ -64,12 +66,20 @@ def document(told: Cast, sandbox: str, port: int, admin_port: int) -> dict[str, 
             {
                 "name": "everything",
                 "connectors": names,
-                "authority": {name: name for name in called},
+                "authority": {**{name: name for name in called}, "default": called[0]},
             }
         ],
+        "automations": RULES_FILE,
         "egress": {"allow": ["127.0.0.1/32"]},
         "shutdown_within": "2s",
     }
+
+
+def rules(*, enabled: bool) -> dict[str, Any]:
+    """A file of rules with one that answers an update by another that fires it again."""
+    again = {"update_lead": {"changes": {"disposition": "${disposition}"}}}
+    rule = {"name": RULE, "on": "dispositionAction", "enabled": enabled, "do": [again]}
+    return {"rules": [rule], "max_hops": HOPS}
 
 
 def write(file: Path, tree: Mapping[str, Any]) -> Settings:

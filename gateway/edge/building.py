@@ -57,9 +57,10 @@ class Builder:
         now: float,
         *,
         wait: bool,
+        hops: int = 0,
     ) -> Built:
         """The events of a call at `now` (unix seconds); `wait` asks for outcomes where an
-        authority will give one."""
+        authority will give one; `hops` is how many of our own actions led to it."""
         time = rfc3339(now)
         batch = str(uuid_utils.uuid7()) if len(updates) > 1 else None
         traceparent = trace_of(call.headers.get("traceparent"))
@@ -67,7 +68,7 @@ class Builder:
         waits = False
         for update in updates:
             origin = make_origin(
-                dialect, call.operation, caller.system, batch, update.scope, update.names
+                dialect, call.operation, caller.system, batch, update.scope, update.names, hops
             )
             draft = await self._draft(caller, update, origin)
             decision = self._routes.decide(draft)

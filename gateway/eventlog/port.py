@@ -47,6 +47,16 @@ class NewRecord(NamedTuple):
     """What `value` says, where the writer has it: readers in its own process need not read."""
 
 
+class Message(NamedTuple):
+    """What is appended to a topic that is not ours."""
+
+    key: str
+    headers: Headers
+    value: bytes
+    time: float
+    """Unix seconds."""
+
+
 class Record(NamedTuple):
     """A record in the log."""
 

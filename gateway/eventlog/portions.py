@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
+from gateway.eventlog.port import AppendUnknown, LogUnavailable, Message, NewRecord
+
+Outgoing: TypeAlias = NewRecord | Message
 
 
 class Portion:
@@ -51,7 +53,7 @@ class Lane:
     def __init__(self, topic: str, part: int) -> None:
         """Nothing waits."""
         self.topic, self.part = topic, part
-        self.waiting: deque[tuple[NewRecord, Portion]] = deque()
+        self.waiting: deque[tuple[Outgoing, Portion]] = deque()
         self.flight: Flight | None = None
         self.unknown = False
         """Whether an append's result is unknown, so that nothing may follow yet."""

@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from gateway.clock import Clock
-from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
-from gateway.eventlog.portions import Flight, Lane, Portion
+from gateway.eventlog.port import AppendUnknown, LogUnavailable
+from gateway.eventlog.portions import Flight, Lane, Outgoing, Portion
 
 QUIET: Final = 1.0
 """Seconds between closing a producer's connections and the next producer."""
@@ -42,7 +42,7 @@ class Producer(Protocol):
         """The broker that leads the partition, as far as is known; if it is not, it is asked
         for."""
 
-    def batch(self, records: Iterable[NewRecord]) -> tuple[Any, int]:
+    def batch(self, records: Iterable[Outgoing]) -> tuple[Any, int]:
         """A batch of as many of these records as fit, and how many those are."""
 
     async def send(self, flights: Sequence[Flight], answered: Answered) -> None:
@@ -81,7 +81,7 @@ class Writer:
             self._patience = None
         self._wake()
 
-    def add(self, topic: str, part: int, records: Sequence[NewRecord]) -> asyncio.Future[list[int]]:
+    def add(self, topic: str, part: int, records: Sequence[Outgoing]) -> asyncio.Future[list[int]]:
         """Queue records of one partition; their offsets. The future raises LogUnavailable or
         AppendUnknown."""
         lane = self._lanes.get((topic, part))
@@ -99,7 +99,7 @@ class Writer:
                 self._wake()
         return portion.future
 
-    def _refusal(self, lane: Lane, records: Sequence[NewRecord]) -> str | None:
+    def _refusal(self, lane: Lane, records: Sequence[Outgoing]) -> str | None:
         if lane.unknown:
             return "an append's result is not known yet"
         if self._closing or len(lane.waiting) >= WAITING:

@@ -77,7 +77,7 @@ class Story:
 async def outcome_of(store: Store, event_id: str, connector: str) -> Outcome | None:
     """The newest outcome of an event at a connector. Raises DatabaseUnavailable."""
     text = await store.run(lambda: ledger.verdict(event_id, connector))
-    return None if text is None else _outcome(text)
+    return None if text is None else read_text(text)
 
 
 async def story(store: Store, event_id: str) -> Story | None:
@@ -93,7 +93,7 @@ async def story(store: Store, event_id: str) -> Story | None:
     deliveries = tuple(
         DeliveryRecord(
             name,
-            tuple(_outcome(text) for who, _, text in rows if who == name),
+            tuple(read_text(text) for who, _, text in rows if who == name),
             waiting.get(name),
         )
         for name in names
@@ -156,6 +156,7 @@ def outcome_text(record: Record) -> str:
     return f"[{orjson.dumps(record.headers).decode()},{record.value.decode()}]"
 
 
-def _outcome(text: str) -> Outcome:
+def read_text(text: str) -> Outcome:
+    """The inverse of `outcome_text`."""
     headers, data = orjson.loads(text)
     return read_outcome(tuple((name, told) for name, told in headers), orjson.dumps(data))

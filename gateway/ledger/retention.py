@@ -14,11 +14,13 @@ from gateway.database.port import DatabaseUnavailable, Operation
 from gateway.eventlog.port import Topic
 from gateway.eventlog.sqlite import SqliteLog
 from gateway.ledger.projector import NAME
-from gateway.store import claims, dead_letters, ledger, settling
+from gateway.store import automations, claims, dead_letters, ledger, settling
 from gateway.store.port import Store
 
 EVERY = 60.0
 REPLIES_KEPT = 3600.0
+AUTOMATIONS = "@automations"
+"""Who reads the triggers, where there are rules."""
 CHUNK = 200
 """Records deleted in one transaction: a few milliseconds of the database's thread."""
 BREATH = 0.005
@@ -60,6 +62,7 @@ class Retention:
         await self._drop(lambda: claims.expire(now, CHUNK))
         await self._drop(lambda: ledger.expire(old, CHUNK))
         await self._drop(lambda: dead_letters.expire(old, CHUNK))
+        await self._drop(lambda: automations.forget(old, now, CHUNK))
         if self._log is not None:
             await self._shorten(self._log, now)
 
@@ -70,8 +73,11 @@ class Retention:
         read = await self._store.run(lambda: settling.frontiers(NAME, Topic.OUTCOMES))
         bases = {part: frontier.base for part, frontier in read.items()}
         await self._trim(log, Topic.OUTCOMES, bases, now - self._log_kept)
+        triggers = {part: e.end for part, e in (await log.extents(Topic.TRIGGERS)).items()}
+        asked = await self._store.run(lambda: settling.frontiers(AUTOMATIONS, Topic.TRIGGERS))
+        triggers |= {part: frontier.base for part, frontier in asked.items()}
+        await self._trim(log, Topic.TRIGGERS, triggers, now - self._log_kept)
         for topic, kept in (
-            (Topic.TRIGGERS, self._log_kept),
             (Topic.DEAD_LETTERS, self._store_kept),
             (Topic.REPLIES, REPLIES_KEPT),
         ):

@@ -103,6 +103,7 @@ def update_data(update: LeadUpdate) -> dict[str, Any]:
             "scope": origin.scope,
             "system": origin.system,
             "names": origin.names,
+            "hops": origin.hops,
         },
     }
 
@@ -120,7 +121,16 @@ def read_update(headers: Headers, value: bytes) -> LeadUpdate:
 def read_enveloped(envelope: Mapping[str, str], value: bytes) -> LeadUpdate:
     """As `read_update`, for who has the headers by name already."""
     try:
-        return _update(envelope, orjson.loads(value))
+        data = orjson.loads(value)
+    except _FOREIGN as problem:
+        raise _foreign("a lead update", problem) from problem
+    return read_parsed(envelope, data)
+
+
+def read_parsed(envelope: Mapping[str, str], data: object) -> LeadUpdate:
+    """As `read_enveloped`, for who has read the value already."""
+    try:
+        return _update(envelope, data)
     except _FOREIGN as problem:
         raise _foreign("a lead update", problem) from problem
 
@@ -156,6 +166,7 @@ def _update(ce: Mapping[str, str], data: Any) -> LeadUpdate:
             origin["batch"],
             origin["scope"],
             origin.get("names", {}),
+            origin.get("hops", 0),
         ),
         tuple(connectors.split(",")) if connectors is not None else (),
         ce.get("ce_authority"),
@@ -291,6 +302,7 @@ def trigger_value(trigger: Trigger) -> bytes:
             "connector": trigger.connector,
             "kind": trigger.kind,
             "update": trigger.data,
+            "before": trigger.before,
             "time": trigger.time,
         }
     )
@@ -314,6 +326,7 @@ def _trigger(ce: Mapping[str, str], data: Any) -> Trigger:
         ce.get("ce_subject", ""),
         data["update"],
         data["time"],
+        data.get("before", {}),
     )
     _expect(ce, trigger.type)
     return trigger

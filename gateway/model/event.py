@@ -82,6 +82,8 @@ class Origin:
     """Everything the call said about place (campaign, template, allocation, chatbot)."""
     names: Mapping[str, str] = field(default_factory=dict)
     """Canonical field -> the caller's own name for it."""
+    hops: int = 0
+    """How many of our own actions in a row led here; 0 for what somebody called for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.model.ids import derived_id
@@ -29,6 +29,8 @@ class Trigger:
     data: JsonObject
     """The canonical event's data, and what was left out."""
     time: str = ""
+    before: JsonObject = field(default_factory=dict)
+    """Canonical fields and `attributes.NAME` -> what the connector had last applied before."""
 
     @property
     def id(self) -> str:

@@ -44,8 +44,8 @@ def compiled(text: str, variables: Collection[str] = VARIABLES) -> cel.Program:
     return program
 
 
-def condition(text: str) -> str:
+def condition(text: str, variables: Collection[str] = VARIABLES) -> str:
     """The same text, once it is known to compile; raises ValueError."""
     if text.strip() != "true":
-        compiled(text)
+        compiled(text, variables)
     return text

@@ -47,7 +47,7 @@ def read(
     taken from the file's folder. Raises SettingsError with every problem that can be told.
     """
     environ = os.environ if environ is None else environ
-    document = parse(str(path), _text(path))
+    document = parse(str(path), text_of(path))
     folder = path.resolve().parent
     override(document, environ)
     substitute(document, environ, folder)
@@ -57,11 +57,12 @@ def read(
         dialects = [v.name for v in vendors if v.credential_settings is not None]
         check(document, settings, dialects, documented_limits)
     if settings is None or document.problems:
-        raise SettingsError(_sorted(document))
+        raise SettingsError(in_order(document))
     return Loaded(settings, noted(document, warnings(settings)))
 
 
-def _text(path: FilePath) -> str:
+def text_of(path: FilePath) -> str:
+    """A file's text; raises SettingsError."""
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
@@ -75,7 +76,7 @@ def _text(path: FilePath) -> str:
         raise SettingsError([problem]) from None
 
 
-def _sorted(document: Document) -> list[Problem]:
+def in_order(document: Document) -> list[Problem]:
     """Problems in the order of the lines; those of the environment after the file's."""
 
     def line(problem: Problem) -> tuple[int, int]:

@@ -54,9 +54,10 @@ def _definition(reference: Mapping[str, Any]) -> str:
 _HEAD = """\
 # Settings
 
-`leadwire.yaml` in this folder is an annotated example. `leadwire config check` says what is
-wrong with a file, with line and nearest known key; `leadwire config show` prints every value in
-force, secrets masked; `leadwire config schema` prints a JSON Schema for editors.
+`leadwire.yaml` in this folder is an annotated example, `automations.yaml` one of rules.
+`leadwire config check` says what is wrong with a file, with line and nearest known key;
+`leadwire config show` prints every value in force, secrets masked; `leadwire config schema` prints
+a JSON Schema for editors.
 
 - `${env:NAME}` and `${file:PATH}` inside a value are replaced; any other `$` is a `$`. A variable
   that is not set is an error.
@@ -76,8 +77,9 @@ _REQUIRED = object()
 _VENDOR_OWNED = (CredentialSettings, ConnectorSettings)
 
 
-def reference(vendors: Sequence[VendorSettings]) -> str:
-    """The reference page, in Markdown: every setting with type, default and meaning."""
+def reference(vendors: Sequence[VendorSettings], rules: type[BaseModel] | None = None) -> str:
+    """The reference page, in Markdown: every setting with type, default and meaning; `rules` is
+    the file that `automations` names."""
     parts = [_HEAD, *_table("The file", Settings, "")]
     parts += _table("Credentials of every dialect", CredentialSettings, "")
     for vendor in vendors:
@@ -89,6 +91,8 @@ def reference(vendors: Sequence[VendorSettings]) -> str:
         if vendor.connector_settings is not None:
             title = f"Connectors with `vendor: {vendor.name}`"
             parts += _table(title, vendor.connector_settings, "", ConnectorSettings)
+    if rules is not None:
+        parts += _table("The file of rules", rules, "")
     return "\n".join(parts)
 
 
@@ -118,7 +122,7 @@ def _rows(
             continue
         default = getattr(defaults, name) if defaults else _default_of(field)
         inner, depth = group_of(field.annotation)
-        path = prefix + name
+        path = prefix + (field.alias or name)
         if inner is None or issubclass(inner, _VENDOR_OWNED):
             yield _row(path, field, default)
             continue

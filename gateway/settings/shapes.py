@@ -75,6 +75,7 @@ _CHECKED = {
     "_network": "CIDR range",
     "_base_url": "URL",
     "_whole_url": "URL",
+    "_url_template": "URL",
     "_payload": "name of a payload",
     "_start": "`beginning`, `end` or a time",
     "condition": "CEL condition",

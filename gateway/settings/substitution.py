@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path as FilePath
@@ -12,12 +13,14 @@ from gateway.settings.problems import Path
 _REFERENCE = re.compile(r"\$\{(env|file):([^}]*)\}")
 
 
-def substitute(document: Document, environ: Mapping[str, str], folder: FilePath) -> None:
-    """Put in what the values refer to. What was put in is not searched again.
+def substitute(document: Document, environ: Mapping[str, str] | None, folder: FilePath) -> None:
+    """Put in what the values refer to, in `environ` (None: this process's). What was put in is not
+    searched again.
 
     A file's path is relative to `folder`; the line end after its last line is left out. What
     can't be had is noted as a problem of the setting.
     """
+    environ = os.environ if environ is None else environ
     for key, value in document.tree.items():
         document.tree[key] = _filled(document, value, (key,), environ, folder)
 

@@ -65,6 +65,18 @@ def _whole_url(text: str) -> str:
     return text
 
 
+FIELD = re.compile(r"\$\{([^}]+)\}")
+"""A place in a text that is filled in."""
+
+
+def _url_template(text: str) -> str:
+    _whole_url(FIELD.sub("field", text))
+    host = text.partition("://")[2].partition("/")[0].partition("?")[0]
+    if FIELD.search(host):
+        raise ValueError("should name its host: only path and query are filled in")
+    return text
+
+
 def _is_odd(host: str) -> bool:
     """Whether a host is an IPv4 address in a notation of the C library's."""
     last = host.rstrip(".").rpartition(".")[2]
@@ -102,6 +114,8 @@ Network = Annotated[str, AfterValidator(_network)]
 """A CIDR range."""
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Scheme, host and optional prefix of an HTTP service."""
+UrlTemplate = Annotated[str, AfterValidator(_url_template)]
+"""A URL in whose path and query `${field}` stands for what the payload says of a field."""
 WholeUrl = Annotated[str, AfterValidator(_whole_url)]
 """The URL that is called, with its path and its query."""
 PayloadName = Annotated[str, AfterValidator(_payload)]

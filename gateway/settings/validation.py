@@ -53,6 +53,17 @@ def validate(document: Document, vendors: Sequence[VendorSettings]) -> Settings 
     return None if document.problems else settings
 
 
+def part(
+    document: Document,
+    path: Path,
+    model: type[Model],
+    raw: Mapping[str, Any],
+    context: Mapping[str, object] | None = None,
+) -> Model | None:
+    """A group of a document by its model; None, and the problems noted, where it has any."""
+    return _validated(document, path, model, raw, context)
+
+
 def _connectors(document: Document, raw: Tree, vendors: Sequence[VendorSettings]) -> object:
     if not isinstance(raw, dict):
         return raw

@@ -41,6 +41,17 @@ def known(tenant: str, lead: str, connector: str, fields: Sequence[str]) -> Oper
     return {names[name]: orjson.loads(value) for name, value in rows}
 
 
+def held(tenant: str, lead: str, connector: str) -> Operation[JsonObject]:
+    """The last applied value of every field of a lead at one connector; one that was cleared is
+    null."""
+    rows = yield Query(
+        "SELECT field, value FROM lead_fields WHERE tenant = ? AND lead = ? AND connector = ?",
+        (tenant, lead, connector),
+    )
+    changes = {name: orjson.loads(value) for name, value in rows if name != APPLIED}
+    return {name: change.get("value") for name, change in changes.items()}
+
+
 def view(tenant: str, lead: str) -> Operation[JsonObject]:
     """The newest applied change of each field over all connectors, in the event's form."""
     rows = yield Query(

@@ -82,6 +82,18 @@ def verdict(event_id: str, connector: str) -> Operation[str | None]:
     return rows[0][0] if rows else None
 
 
+def endings(event_id: str) -> Operation[list[Row]]:
+    """How an event, or an action, ended at each connector: (connector, kind, outcome JSON), the
+    newest last."""
+    return (
+        yield Query(
+            "SELECT connector, kind, outcome FROM deliveries WHERE event_id = ?"
+            " ORDER BY time, round",
+            (event_id,),
+        )
+    )
+
+
 def of_lead(tenant: str, lead: str, most: int) -> Operation[list[Row]]:
     """A lead's newest updates, in the order they were accepted; rows as of `update`."""
     rows = yield Query(
@@ -157,15 +169,19 @@ def unsettled(leads: Sequence[tuple[str, str]]) -> Operation[int]:
 
 def expire(before: float, most: int) -> Operation[int]:
     """Forget up to `most` rows of each table that are older than `before` (unix seconds); the
-    most that were forgotten of one. Event ids are UUIDv7, so the oldest are the lowest."""
+    most that were forgotten of one. Event ids are UUIDv7, so the oldest are the lowest; those of
+    actions are not, and go with what they were for."""
     bound = first_id_at(before)
     counts = []
     for table in ("deliveries", "updates", "verdicts"):
         rows = yield Query(
-            f"SELECT event_id FROM {table} WHERE event_id < ? ORDER BY event_id LIMIT ?",
-            (bound, most),
+            f"SELECT event_id FROM {table} WHERE event_id < ? AND time < ?"
+            " ORDER BY event_id LIMIT ?",
+            (bound, before, most),
         )
         counts.append(len(rows))
         if rows:
-            yield Query(f"DELETE FROM {table} WHERE event_id <= ?", (rows[-1][0],))
+            yield Query(
+                f"DELETE FROM {table} WHERE event_id <= ? AND time < ?", (rows[-1][0], before)
+            )
     return max(counts)

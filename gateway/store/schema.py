@@ -7,9 +7,36 @@ from typing import Final
 
 from gateway.database.port import Operation, Query
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-MIGRATIONS: Final[Mapping[int, Callable[[], Operation[None]]]] = {}
+AUTOMATIONS: Final = (
+    # What fired, which rules it matched, and what was done: an id that is here fires nothing more.
+    """CREATE TABLE IF NOT EXISTS facts_seen (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, event_id TEXT NOT NULL, tenant TEXT NOT NULL,
+        lead TEXT NOT NULL, connector TEXT NOT NULL, version TEXT NOT NULL, matched TEXT NOT NULL,
+        fact TEXT NOT NULL, time DOUBLE PRECISION NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS facts_seen_by_event ON facts_seen (event_id)",
+    "CREATE INDEX IF NOT EXISTS facts_seen_by_time ON facts_seen (time)",
+    # Until when a rule does not fire again for a lead.
+    """CREATE TABLE IF NOT EXISTS rule_rests (
+        rule TEXT NOT NULL, tenant TEXT NOT NULL, lead TEXT NOT NULL,
+        until DOUBLE PRECISION NOT NULL, PRIMARY KEY (rule, tenant, lead))""",
+    # How many dispositions of a rule's a lead had in a row.
+    """CREATE TABLE IF NOT EXISTS rule_counts (
+        rule TEXT NOT NULL, tenant TEXT NOT NULL, lead TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (rule, tenant, lead))""",
+    # Texts of rules by their version: why one did not match is found from these.
+    """CREATE TABLE IF NOT EXISTS rule_texts (
+        version TEXT PRIMARY KEY, text TEXT NOT NULL, time DOUBLE PRECISION NOT NULL)""",
+)
+
+
+def _with_automations() -> Operation[None]:
+    for statement in AUTOMATIONS:
+        yield Query(statement)
+
+
+MIGRATIONS: Final[Mapping[int, Callable[[], Operation[None]]]] = {1: _with_automations}
 """What makes a store of a version one of the next. Whoever changes `TABLES` raises `VERSION` and
 adds here what a store that is there already needs for it. All of it is one transaction, in which
 no statement may take longer than the database lets any."""
@@ -72,6 +99,7 @@ TABLES: Final = (
         event_id TEXT NOT NULL, connector TEXT NOT NULL, round INTEGER NOT NULL,
         kind TEXT NOT NULL, code TEXT NOT NULL, time DOUBLE PRECISION NOT NULL,
         outcome TEXT NOT NULL, PRIMARY KEY (event_id, connector, round))""",
+    *AUTOMATIONS,
 )
 
 _NONE: Final = 0

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import uvloop
 
-from tests.bench import rows, rows_kafka
+from tests.bench import rows, rows_kafka, rows_rules
 from tests.bench.inside import OTHER
 
 RATIOS = frozenset({"accepted", "accepted_kafka", "deliveries", "end_to_end", "deliveries_kafka"})
@@ -26,6 +26,8 @@ FLOORS = {
     "isolation": "ratio floor 1.3, aim 1.1",
     "memory": "floor 100 MB, aim 40 MB",
     "ready": "floor 2 s, aim 1 s",
+    "rules": "floor 2,500, aim 5,000",
+    "rules_test": "under 30 s",
     "accepted_kafka": "ratio floor 0.35, aim 0.50 of the bare echo; Apache Kafka beside it",
     "workers": "ratio floor 1.1",
     "deliveries_kafka": "Apache Kafka and PostgreSQL, not judged",
@@ -43,6 +45,8 @@ PLAIN: Mapping[str, Callable[[], Awaitable[dict[str, float]]]] = {
     "end_to_end": rows.end_to_end,
     "memory": rows.memory,
     "ready": rows.ready,
+    "rules": rows_rules.rules,
+    "rules_test": rows_rules.tried,
     "accepted_kafka": rows_kafka.accepted,
     "workers": rows_kafka.workers,
     "deliveries_kafka": rows_kafka.deliveries,

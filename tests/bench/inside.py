@@ -56,6 +56,8 @@ class Child:
     port: int
     started: float
     """Seconds from start to listening."""
+    admin: int = 0
+    """Port of the admin API."""
 
     @property
     def cpu(self) -> float:
@@ -141,9 +143,10 @@ async def leadwire(
     roles: str = "",
     kept: Kept | None = None,
     options: Sequence[str] = (),
+    rules: str = "",
 ) -> Child:
     """A server with one connector per backend port, over a database in `folder` unless it is told
-    otherwise."""
+    otherwise, and this file of rules."""
     embedded = f"sqlite:{folder}/leadwire.db"
     kept = kept or Kept(embedded, embedded)
     port, admin = free_port(), free_port()
@@ -158,11 +161,14 @@ async def leadwire(
             connectors="\n".join(lines),
             names=", ".join(backends),
             first=next(iter(backends)),
-        ),
+        )
+        + (f"automations: {rules}\n" if rules else ""),
         encoding="utf-8",
     )
     arguments = ["gateway", "serve", "--config", str(config), *options]
     if roles:
         arguments += ["--roles", roles]
     door = "gateway" in roles or not roles
-    return await start(arguments, port, wait=door)
+    child = await start(arguments, port, wait=door)
+    child.admin = admin
+    return child

@@ -33,6 +33,7 @@ MARGIN = 'leadwire_retention_margin_seconds{connector="lsq", instance="gateway:8
 OLDEST = 'leadwire_oldest_unsettled_seconds{connector="lsq"}'
 LETTERS = 'leadwire_dead_letters_total{connector="lsq", code="lead_not_linked"}'
 CALLS = 'leadwire_requests_total{dialect="noojee", status="200"}'
+BROKEN = 'leadwire_rules_refused{instance="gateway:8081"}'
 BUSY = 'leadwire_refusals_total{dialect="noojee", reason="busy"}'
 UNKNOWN = 'leadwire_refusals_total{dialect="noojee", reason="unauthenticated"}'
 
@@ -84,6 +85,8 @@ ROWS = (
     Row("LeadwireDeadLetters", "20m", {LETTERS: "3+0x30"}),
     Row("LeadwireRetentionMargin", "16m", {MARGIN: "604799-60x20"}, LSQ),
     Row("LeadwireRetentionMargin", "16m", {MARGIN: "604801+0x20"}),
+    Row("LeadwireRulesBroken", "7m", {BROKEN: "1+0x9"}, INSTANCE),
+    Row("LeadwireRulesBroken", "7m", {BROKEN: "1 1 1 0 1+0x9"}),
     Row("LeadwireBusy", "11m", {CALLS: "0+94x20", BUSY: "0+6x20"}, NOOJEE),
     Row("LeadwireBusy", "11m", {CALLS: "0+96x20", BUSY: "0+4x20", UNKNOWN: "0+50x20"}),
     Row("LeadwireRefusals", "21m", {CALLS: "0+100x30", UNKNOWN: "0+21x30"}, NOOJEE),

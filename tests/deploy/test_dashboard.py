@@ -15,8 +15,6 @@ from deploy import dashboard, panels
 from tests.deploy.named import exposed, names_in
 
 UNSHOWN = {
-    "leadwire_rule_evaluations_total": "nothing counts rules yet",
-    "leadwire_actions_total": "nothing counts actions yet",
     "leadwire_unclaimed_calls_total": "counts only while a store apart from the log is away",
 }
 """Metrics that are on no panel, and why."""

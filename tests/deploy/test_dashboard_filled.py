@@ -64,7 +64,15 @@ async def test_no_panel_is_empty(tmp_path: Path) -> None:
         }
         health = await scraped.rules()
     assert choices == {
-        "connector": ["hook", "lsq", "nexa", "noojee-au", "polly"],
+        "connector": [
+            "automations.log",
+            "automations.update_lead",
+            "hook",
+            "lsq",
+            "nexa",
+            "noojee-au",
+            "polly",
+        ],
         "dialect": ["dialnexa", "leadsquared", "native", "noojee", "pollybot"],
     }
     assert health == {rule["alert"]: "ok" for rule in RULES}

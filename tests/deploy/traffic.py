@@ -23,6 +23,7 @@ from tests.journeys.everyone import (
 from tests.journeys.running import Document, backends, free_port, link
 
 LEADS = ("one", "two", "poisoned")
+NOTE = {"name": "note", "on": "dispositionAction", "do": [{"log": "a disposition"}]}
 EVERY = 0.1
 """Seconds between a caller's calls."""
 
@@ -37,6 +38,8 @@ def document(folder: Path, url: str) -> Document:
     told["connectors"]["nexa"]["limits"] = [{"requests": 5, "per": "1s"}]
     told["server"]["head_within"] = "100ms"
     told["shutdown_within"] = "1s"
+    told["automations"] = str(folder / "rules.yaml")
+    (folder / "rules.yaml").write_bytes(orjson.dumps({"rules": [NOTE]}))
     for credential in told["tenants"]["default"]["credentials"]:
         credential["answer_within"] = "2s"
     return told
@@ -97,6 +100,7 @@ async def troubled(folder: Path) -> AsyncIterator[Everyone]:
         told = document(folder, vendors.url)
         e = await stack.enter_async_context(served(folder, told, vendors))
         await link(e.server, *map(ids_of, LEADS))
+        (folder / "rules.yaml").write_text("rules: 3")
         tasks = [asyncio.create_task(_again_and_again(caller, e)) for caller in CALLERS]
         try:
             yield e

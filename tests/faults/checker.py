@@ -16,6 +16,8 @@ receipt of it.
 
 *Triggers*: those that the authority of an applied update had to fire and did not, and those that
 nothing called for.
+
+*Actions*: see `heard`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from tests.faults.records import Answered, Duty, Fired, Logged, Place, Received, Run, Settled, Try
+from tests.faults.heard import NOTHING, Heard, between, by_duty, heard
+from tests.faults.records import (
+    Answered,
+    Duty,
+    Fired,
+    Logged,
+    Place,
+    Received,
+    Run,
+    Settled,
+    Try,
+)
 
 APPLIED, ANSWER_UNKNOWN = "applied", "answer_unknown"
 NO_EVENT, NOT_LOGGED = "answered without an event", "not in the log"
@@ -92,6 +105,8 @@ class Verdict:
     """How many deliveries ended how, by their last outcome."""
     stalls: Mapping[str, Stall]
     """The longest of each connector."""
+    heard: Heard = NOTHING
+    """What became of actions."""
 
     @property
     def faults(self) -> dict[str, object]:
@@ -104,6 +119,7 @@ class Verdict:
             "doubled": self.doubled,
             "unfired": self.unfired,
             "stray": self.stray,
+            **self.heard.faults,
         }
         return {name: found for name, found in named.items() if found}
 
@@ -124,6 +140,7 @@ def check(run: Run) -> Verdict:
         stray=tuple(_stray(seen)),
         kinds=Counter(outcomes[-1].kind for outcomes in seen.outcomes.values()),
         stalls=_stalls(seen, run),
+        heard=heard(run),
     )
 
 
@@ -235,12 +252,8 @@ def _repeats(seen: _Seen, run: Run) -> Iterator[Repeat]:
     for place, receipts in seen.receipts.items():
         for before, after in pairwise(receipts):
             if before.taken:
-                kill = _between(run.kills, before.at, after.at)
+                kill = between(run.kills, before.at, after.at)
                 yield Repeat(place, before.at, after.at, kill)
-
-
-def _between(kills: Iterable[float], after: float, until: float) -> float | None:
-    return min((kill for kill in kills if after <= kill <= until), default=None)
 
 
 def _unexplained(seen: _Seen, repeats: Sequence[Repeat]) -> Iterator[Repeat]:
@@ -288,15 +301,11 @@ def _due(seen: _Seen) -> frozenset[Fired]:
 
 
 def _unfired(seen: _Seen) -> list[Fired]:
-    return sorted(_due(seen) - seen.fired, key=_by_duty)
+    return sorted(_due(seen) - seen.fired, key=by_duty)
 
 
 def _stray(seen: _Seen) -> list[Fired]:
-    return sorted(seen.fired - _due(seen), key=_by_duty)
-
-
-def _by_duty(fired: Fired) -> tuple[Duty, str]:
-    return fired.duty, fired.kind
+    return sorted(seen.fired - _due(seen), key=by_duty)
 
 
 # --- stalls ---------------------------------------------------------------------------------

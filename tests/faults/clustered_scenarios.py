@@ -13,7 +13,7 @@ from random import Random
 from gateway.store.leases import TTL
 from tests.faults.checker import Verdict
 from tests.faults.deployment import Deploy, Deployment
-from tests.faults.disturbing import CALM
+from tests.faults.disturbing import CALM, nothing
 from tests.faults.records import Run
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.stage import Stage
@@ -121,17 +121,27 @@ async def brief(stage: Stage) -> None:
 
 # --- the table ------------------------------------------------------------------------------
 
-TOLD = frozenset({"clock.jumped", "connector.interrupted", "ledger.interrupted", "replies.lost"})
+TOLD = frozenset(
+    {
+        "automations.interrupted",
+        "clock.jumped",
+        "connector.interrupted",
+        "ledger.interrupted",
+        "replies.lost",
+    }
+)
 """What operators are told where work changes hands."""
 _STALLS: Mapping[str, float] = {"kills": 2 * TAKEN_OVER, "stops": 20.0, "clock jumps": TAKEN_OVER}
 """Of scenarios in which connectors change hands."""
 LINES = frozenset(
     {
+        "automations.interrupted",
         "connector.interrupted",
         "ledger.interrupted",
         "library.said",
         "log.available",
         "log.consumer_replaced",
+        "log.frontier_untold",
         "log.unavailable",
         "replies.interrupted",
         "replies.lost",
@@ -146,12 +156,14 @@ LINES = frozenset(
 
 
 def _shared() -> Iterator[Scenario]:
-    """Those of one process, with the time that several take."""
+    """Those of one process, with the time that several take; two cores carry fewer calls for
+    nine processes than for two."""
     for scenario in SCENARIOS:
         if scenario.name != "disk full":
             stall = _STALLS.get(scenario.name, scenario.stall)
             lines = scenario.lines | (TOLD if scenario.name in _STALLS else frozenset())
-            yield replace(scenario, stall=stall, lines=lines, within=300.0)
+            least = scenario.least // 2 if scenario.disturb is nothing else scenario.least
+            yield replace(scenario, stall=stall, lines=lines, least=least, within=300.0)
 
 
 def _kills(run: Run, _: Verdict) -> int:

@@ -15,6 +15,7 @@ from connectors.sandbox.host import SandboxHost
 from gateway.clock import from_rfc3339
 from gateway.eventlog.port import Topic
 from tests.faults.records import (
+    Acted,
     Duty,
     Fired,
     Logged,
@@ -147,6 +148,17 @@ def _connector(vendor: str, path: str) -> str:
     if path in {UPDATE_PATH, STATUS_PATH}:
         return QUEUED
     return next(name for name, whose in CONNECTORS.items() if whose == vendor)
+
+
+def acted(host: SandboxHost) -> tuple[Acted, ...]:
+    """Calls of actions, as the receiver of webhooks holds them."""
+    call: Any
+    found = []
+    for call in host.calls("webhook"):
+        data = call["body"]["data"]
+        trigger = Fired(Duty(data["event_id"], data["connector"]), data["kind"])
+        found.append(Acted(call["body"]["id"], data["rule"], trigger, call["at"]))
+    return tuple(found)
 
 
 def _updates(vendor: str, call: Document) -> Iterator[tuple[str, Document]]:

@@ -109,6 +109,17 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """A call by which a rule's action told its receiver of a trigger."""
+
+    id: str
+    """The action's, by which its receiver knows a repeat."""
+    rule: str
+    trigger: Fired
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Redriven:
     """A dead letter that was sent again."""
 
@@ -127,6 +138,8 @@ class Run:
     """A connector's in the order of receipt."""
     settled: tuple[Settled, ...]
     fired: tuple[Fired, ...] = ()
+    acted: tuple[Acted, ...] | None = None
+    """In the order of receipt; one rule has to tell of each trigger. None: there are no rules."""
     redriven: tuple[Redriven, ...] = ()
     kills: tuple[float, ...] = ()
     """When a process was killed."""

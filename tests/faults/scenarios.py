@@ -42,6 +42,7 @@ from tests.journeys.everyone import CONNECTORS, DIALECTS
 
 DISK_LINES = frozenset(
     {
+        "automations.interrupted",
         "connector.interrupted",
         "ledger.interrupted",
         "retention.interrupted",

@@ -12,17 +12,22 @@ import orjson
 
 from connectors.sandbox.faults import Fault
 from connectors.sandbox.host import SandboxHost
+from connectors.webhook.wire import HOOK_PATH
 from gateway.clock import Clock, SystemClock
+from gateway.model.trigger import TriggerKind
 from tests.faults import evidence
 from tests.faults.calling import Callers
 from tests.faults.deployment import Deploy, Deployment
 from tests.faults.evidence import QUEUED
-from tests.faults.records import Run
+from tests.faults.records import Acted, Run
 from tests.journeys.everyone import CONNECTORS, everything, id_at, is_settled, rows_of, seed
 from tests.journeys.operating import leadwire
 from tests.journeys.outage import Vendor
 from tests.journeys.running import Caller, Document
 
+TOLD = "webhook"
+"""Whom rules tell, among the addresses of vendors."""
+SECRET = f"whsec_{'M' * 32}"
 LEADS = tuple(f"lead{number}" for number in range(40))
 CONCURRENCY, BULK = 4, 25
 AT_ONCE = len(CONNECTORS) * CONCURRENCY + BULK
@@ -43,16 +48,37 @@ def settings(folder: Path, urls: Mapping[str, str], attempts: int) -> Document:
     queue = {"name": "queue", "when": "origin.operation == 'leadUpdate'", "connectors": [QUEUED]}
     told["routes"].append(queue)
     told["shutdown_within"] = "8s"
+    told["egress"] = {"allow": ["127.0.0.0/8"]}
+    rules = folder / "rules.yaml"
+    rules.write_bytes(orjson.dumps(_rules(f"{urls[TOLD]}/webhook{HOOK_PATH}")))
+    told["automations"] = str(rules)
     return told
+
+
+def _rules(receiver: str) -> Document:
+    """A rule for each kind of trigger, which tells one receiver."""
+    hook = {"url": receiver, "secret": SECRET, "concurrency": CONCURRENCY, "timeout": "3s"}
+    return {
+        "endpoints": {"hook": hook},
+        "rules": [
+            {"name": f"tell {kind}", "on": kind, "do": [{"webhook": "hook"}]}
+            for kind in TriggerKind
+        ],
+    }
 
 
 class Stage:
     """What a scenario does things to."""
 
     def __init__(
-        self, vendors: Mapping[str, Vendor], deployment: Deployment, callers: Callers
+        self,
+        vendors: Mapping[str, Vendor],
+        receiver: Vendor,
+        deployment: Deployment,
+        callers: Callers,
     ) -> None:
-        """`open_stage` makes it."""
+        """`open_stage` makes it; `receiver` takes webhooks."""
+        self._receiver = receiver
         self.deployment, self.callers = deployment, callers
         self._vendors = vendors
         self.clock: Clock = SystemClock()
@@ -114,9 +140,20 @@ class Stage:
                     return
                 await self.clock.sleep(0.1)
 
+    async def _told(self, count: int) -> tuple[Acted, ...]:
+        """The calls of actions, once there is one about each of so many triggers, or time is up."""
+        until = self.clock.monotonic() + self.deployment.patience
+        while True:
+            acted = evidence.acted(self._receiver.backends.host)
+            heard = len({one.trigger for one in acted})
+            if heard >= count or self.clock.monotonic() > until:
+                return acted
+            await self.clock.sleep(0.1)
+
     async def records(self) -> Run:
         """What it left; while the server runs."""
         log = await evidence.log_of(self.deployment.config)
+        acted = await self._told(len(set(log.fired)))
         received, calls = evidence.recorded(self.hosts())
         return Run(
             answered=tuple(self.callers.answered),
@@ -124,6 +161,7 @@ class Stage:
             received=received,
             settled=log.settled,
             fired=log.fired,
+            acted=acted,
             redriven=evidence.redriven(log, self._redriven),
             kills=tuple(self.kills),
             at_once=AT_ONCE,
@@ -151,6 +189,8 @@ async def open_stage(
         urls: dict[str, Any] = {
             CONNECTORS[name]: vendor.backends.url for name, vendor in vendors.items()
         }
+        receiver = await _vendor(stack)
+        urls[TOLD] = receiver.backends.url
         deployment = deploy(folder, settings(folder, urls, attempts))
         stack.push_async_callback(deployment.close)
         await deployment.start()
@@ -159,7 +199,7 @@ async def open_stage(
         code, _, err = await leadwire(deployment.config, "leads", "import", str(leads))
         assert code == 0, err
         callers = Callers(deployment.doors, LEADS, dialects, SystemClock())
-        yield Stage(vendors, deployment, callers)
+        yield Stage(vendors, receiver, deployment, callers)
 
 
 async def _vendor(stack: AsyncExitStack) -> Vendor:

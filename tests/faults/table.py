@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.faults.checker import Stall
 from tests.faults.scenarios import Finished
 
-HEAD = ("scenario", "calls accepted", "lost", "reordered", "repeats", "longest stall")
+HEAD = (
+    *("scenario", "calls accepted", "lost", "reordered", "repeats", "actions", "repeats"),
+    "longest stall",
+)
 
 
 def head() -> str:
     """The first two lines."""
-    return _line(HEAD) + _line(["---", *["---:"] * 5])
+    return _line(HEAD) + _line(["---", *["---:"] * 7])
 
 
 def row(finished: Finished) -> str:
@@ -24,6 +27,8 @@ def row(finished: Finished) -> str:
         len(verdict.lost),
         len(verdict.reordered),
         len(verdict.repeats),
+        f"{verdict.heard.calls:,}",
+        len(verdict.heard.again),
         _stalls(verdict.stalls, finished.scenario.apart),
     )
     return _line(map(str, found))

@@ -28,6 +28,7 @@ PROMISED = {
     ("leadwire_triggers_total", "Counter", ("trigger", "connector")),
     ("leadwire_rule_evaluations_total", "Counter", ("rule", "result")),
     ("leadwire_actions_total", "Counter", ("action", "outcome")),
+    ("leadwire_rules_refused", "Gauge", ()),
     ("leadwire_dead_letters_total", "Counter", ("connector", "code")),
     ("leadwire_connector_state", "Gauge", ("connector", "state")),
     ("leadwire_oldest_parked_seconds", "Gauge", ("connector",)),
@@ -96,6 +97,7 @@ def test_what_is_counted_is_read() -> None:
         "leadwire_log_free_bytes{}": 7.0,
         "leadwire_log_writable{}": 1.0,
         "leadwire_store_writable{}": 0.0,
+        "leadwire_rules_refused{}": 0.0,
         "leadwire_unclaimed_calls_total{}": 0.0,
     }
 

@@ -125,6 +125,13 @@ def test_the_demo_ends_with_triggers_and_counts(told: subprocess.CompletedProces
     )
 
 
+def test_the_demo_shows_where_a_loop_ends(told: subprocess.CompletedProcess[str]) -> None:
+    """At the bound, refused and on record."""
+    ends = [one.partition(": ")[2] for n in range(4) for one in steps(told.stdout, f"hop {n}")]
+    refused = "loop_refused: it would be the 3. update in a row of our own"
+    assert ends == ["fired", "fired", refused]
+
+
 def test_the_demo_tells_no_key(told: subprocess.CompletedProcess[str]) -> None:
     """Neither one of its own nor one that a page prints; each is three stars."""
     out = told.stdout

@@ -178,7 +178,7 @@ class LeadSquaredConnector:
         """`postUpdatedLead` as it is passed on."""
         event, how = delivery.event, self._settings.forward_post_updated_lead
         same = event.origin.dialect == DIALECT
-        passes = how == "always" or (how == "same_dialect" and same)
+        passes = (how == "always" or (how == "same_dialect" and same)) and not event.origin.hops
         return "true" if event.triggers.post_updated_lead and passes else None
 
     def _request(

@@ -51,7 +51,7 @@ class Overview:
             begun = row is not None and row.state != "new"
             return (wish, row.state, row.reason) if row and begun else (wish, "waiting", "starting")
         if wish == "paused":
-            return wish, "paused", "by an operator"
+            return wish, "paused", "by an operator, or because its endpoint was disabled"
         return wish, "waiting", "no process runs it"
 
 

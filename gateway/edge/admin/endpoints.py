@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.edge.admin import consumers, letters, records
+from gateway.edge.admin import automated, consumers, letters, records
 from gateway.edge.admin import documents as told
 from gateway.edge.admin.asked import Asked, Parts, Refused
 
@@ -219,6 +219,16 @@ FORGET = Endpoint(
     refusals=(404, 409),
 )
 
+WHY = Endpoint(
+    "whyRules",
+    "GET",
+    f"{PREFIX}/rules/updates/{{id}}",
+    "What rules made of an update, and what became of their actions.",
+    automated.why,
+    told.FactStories,
+    refusals=(404,),
+)
+
 ENDPOINTS = (
     UPDATE,
     EXPLAIN,
@@ -235,5 +245,6 @@ ENDPOINTS = (
     RESUME,
     SEEK,
     FORGET,
+    WHY,
 )
 """Fixed paths before those with a parameter in the same place."""

@@ -24,10 +24,12 @@ from gateway.eventlog.port import (
     AppendUnknown,
     Extent,
     LogUnavailable,
+    Message,
     NewRecord,
     OffsetOutOfRange,
     Record,
     Topic,
+    partition_of,
 )
 from gateway.eventlog.writer import Writer
 from gateway.settings.brokers import brokers
@@ -69,6 +71,7 @@ class KafkaLog:
         self._clock, self._deadline = clock, deadline
         self._compression, self._stall = compression, stall
         self._partitions: dict[Topic, int] = {}
+        self._others: dict[str, int] = {}
         self._cursors: dict[Topic, list[Cursor]] = {topic: [] for topic in Topic}
         self._asking = Reconnecting[Any](self._consumer, let_consumer_go, deadline)
         self._groups = Groups(self._options, clock, deadline)
@@ -116,6 +119,17 @@ class KafkaLog:
                 for number, offset in zip(numbers, found, strict=True):
                     offsets[number] = offset
         return offsets
+
+    async def publish(self, topic: str, message: Message) -> None:
+        """Append to a topic that is not ours, by its whole name, in its key's partition. Raises
+        LogUnavailable, also where there is no such topic, and AppendUnknown."""
+        count = self._others.get(topic)
+        if count is None:
+            count = await self._asking.ask(lambda asked: _partitions(asked, topic))
+            if not count:
+                raise LogUnavailable("there is no such topic")
+            self._others[topic] = count
+        await self._writer.add(topic, partition_of(message.key, count), [message])
 
     async def fetch(
         self, topic: Topic, positions: dict[int, int], limit: int, wait: float
@@ -217,3 +231,9 @@ class KafkaLog:
             await let_consumer_go(consumer)
             raise
         return consumer
+
+
+async def _partitions(asked: Any, topic: str) -> int:
+    """How many it has; 0 where there is no such topic. Asking for it by name might make it."""
+    cluster = await asked._client.fetch_all_metadata()  # noqa: SLF001 - there is no public way
+    return len(cluster.partitions_for_topic(topic) or ())

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka
 
 from gateway.eventlog.kafka.deadlines import BROKEN, STOPPING, hang_up, is_deaf, within
-from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord
-from gateway.eventlog.portions import Flight
+from gateway.eventlog.port import AppendUnknown, LogUnavailable
+from gateway.eventlog.portions import Flight, Outgoing
 from gateway.eventlog.writer import Answered
 
 BATCH_BYTES: Final = 256 << 10
@@ -68,6 +68,7 @@ class KafkaProducer:
             if is_deaf(client):
                 self.stranded = True
             else:
+                client.add_topic(topic)
                 client.force_metadata_update().add_done_callback(self._asked_who_leads)
             return None
         return leader
@@ -76,7 +77,7 @@ class KafkaProducer:
         if not answer.cancelled() and answer.exception() is None:
             self.stranded = not answer.result()
 
-    def batch(self, records: Iterable[NewRecord]) -> tuple[Any, int]:
+    def batch(self, records: Iterable[Outgoing]) -> tuple[Any, int]:
         """See the port."""
         batch = self._producer.create_batch()
         count = sum(1 for _ in takewhile(partial(_added, batch), records))
@@ -128,7 +129,7 @@ class KafkaProducer:
         await asyncio.gather(ending, return_exceptions=True)
 
 
-def _added(batch: Any, record: NewRecord) -> bool:
+def _added(batch: Any, record: Outgoing) -> bool:
     headers = [(name, value.encode()) for name, value in record.headers]
     time, key = round(record.time * 1000), record.key.encode()
     added = batch.append(timestamp=time, key=key, value=record.value, headers=headers)

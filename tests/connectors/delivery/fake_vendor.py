@@ -184,3 +184,8 @@ class Vendor:
     def times(self) -> list[float]:
         """When each call came."""
         return [call.at for call in self.calls]
+
+
+def until(when: float, reply: HttpReply) -> Answer:
+    """A vendor that is down until then."""
+    return lambda call: reply if call.at < when else ok(call)

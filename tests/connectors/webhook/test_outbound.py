@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 import pytest
@@ -23,6 +24,7 @@ from connectors.vendor import Payload, PayloadShape
 from connectors.webhook import wire
 from connectors.webhook.mapping import CLOUD_EVENT
 from connectors.webhook.outbound import connecting, judge
+from gateway.model.changes import Set
 from gateway.model.codec import structured, update_headers, update_value
 from gateway.model.codes import Code
 from gateway.settings.model import ConnectorSettings
@@ -62,11 +64,41 @@ CLOUDEVENT = (
     b'"attributes":{"mode":"merge","patch":{"Loan":{"a":null}}},'
     b'"triggers":{"post_updated_lead":true,"disposition_actions":true},'
     b'"origin":{"dialect":"noojee","operation":"updateLeadFast","batch":null,'
-    b'"scope":{"allocation_id":"38"},"system":"noojee-au","names":{}}}}'
+    b'"scope":{"allocation_id":"38"},"system":"noojee-au","names":{},"hops":0}}}'
 )
 
 
+PLACE = "https://hooks.example.com/leads"
+
+
 # --- what is posted -------------------------------------------------------------------------
+
+
+def test_a_url_action_is_a_get_of_what_the_receiver_knows() -> None:
+    """Noojee's names, encoded; what it does not know is empty; no body."""
+    url = f"{PLACE}?lead=${{njExternalLeadId}}&what=${{njDisposition}}&who=${{Name}}&x=${{nothing}}"
+    made = posted(delivery(), url=url, method="GET", payload="noojee")
+    filled = f"{PLACE}?lead=9856&what=Sale&who=Jane%20Smith&x="
+    headers = wire.signed([wire.signer(SECRET)], EVENT.id, NOW, b"")
+    assert made == HttpRequest("GET", filled, headers, b"", 20.0)
+
+
+@pytest.mark.parametrize("value", ["a&b=c", "a/../b", "ü €", "100%", 'a"b', "a\r\nb: c", "a?b#c"])
+def test_nothing_that_is_filled_in_leaves_its_place(value: str) -> None:
+    """A value is one part of the path, whatever is in it."""
+    told = delivery(changes={"disposition": Set(value)})
+    url = f"{PLACE}/${{njDisposition}}/x?y=${{njDisposition}}"
+    found = urlsplit(posted(told, url=url, payload="noojee").url)
+    parts = [unquote(part) for part in found.path.split("/")]
+    assert (parts, parse_qsl(found.query)) == (["", "leads", value, "x"], [("y", value)])
+    assert (found.hostname, found.fragment) == ("hooks.example.com", "")
+
+
+@pytest.mark.parametrize("url", ["https://${njLeadId}/x", "https://a.${x}.example.com", "${url}"])
+def test_no_host_is_filled_in(url: str) -> None:
+    """Callers' words must not choose who is called."""
+    with pytest.raises(ValidationError):
+        settings(url=url)
 
 
 def test_an_update_is_one_signed_post_of_a_cloudevent() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from connectors.delivery.connector import Applied, Misconfigured, Verdict
+from connectors.delivery.plan import Plan
+from connectors.webhook.outbound import WebhookSettings
 from gateway import wiring
 from gateway.clock import SystemClock
 from gateway.model.codes import Code
@@ -21,6 +23,7 @@ from gateway.transport.guard import Guard
 from gateway.transport.port import ConnectFailed, HttpRequest
 from tests.connectors.webhook.hooks import VENDOR, delivery, posted, settings, verdict_on
 
+Planned = Callable[[WebhookSettings, EgressSettings], Plan]
 OPEN = ["127.0.0.0/8", "::1/128"]
 
 
@@ -29,6 +32,8 @@ class Target:
     """A receiver on the loopback."""
 
     port: int
+    planned: Planned
+    """How its caller is planned."""
     answer: bytes = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
     received: int = 0
 
@@ -40,10 +45,19 @@ class Target:
         writer.close()
 
 
-@pytest.fixture
-async def target() -> AsyncIterator[Target]:
+def _connector(own: WebhookSettings, egress: EgressSettings) -> Plan:
+    (plan,) = wiring.plans(Settings(connectors={"hook": own}, egress=egress), [VENDOR])
+    return plan
+
+
+def _endpoint(own: WebhookSettings, egress: EgressSettings) -> Plan:
+    return wiring.endpoints_of_rules(Settings(egress=egress), [VENDOR])("automations.hook", own)
+
+
+@pytest.fixture(params=[_connector, _endpoint], ids=["connector", "endpoint of rules"])
+async def target(request: pytest.FixtureRequest) -> AsyncIterator[Target]:
     """It listens on two addresses and takes anything."""
-    made = Target(0)
+    made = Target(0, request.param)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]
     second = await asyncio.start_server(made.serve, "127.0.0.2", made.port)
@@ -52,12 +66,11 @@ async def target() -> AsyncIterator[Target]:
     second.close()
 
 
-async def told(url: str, allow: Sequence[str] = ()) -> Verdict:
+async def told(target: Target, url: str, allow: Sequence[str] = ()) -> Verdict:
     """The verdict of a real attempt, by a connector and a client as `serve` makes them."""
-    own = settings(url=url, timeout="5s")
-    egress = EgressSettings(allow=list(allow))
-    (plan,) = wiring.plans(Settings(connectors={"hook": own}, egress=egress), [VENDOR])
-    client = wiring.client(plan)
+    client = wiring.client(
+        target.planned(settings(url=url, timeout="5s"), EgressSettings(allow=list(allow)))
+    )
     try:
         reply = await client.send(posted(delivery(SystemClock().now()), url=url, timeout="5s"))
     finally:
@@ -92,7 +105,7 @@ LITERALS = {
 @pytest.mark.parametrize(("host", "address"), LITERALS.items())
 async def test_no_inner_address_is_called(target: Target, host: str, address: str) -> None:
     """Loopback, private, link-local, mapped, 6to4, NAT64: the connector stops and says why."""
-    found = await told(f"http://{host}:{target.port}/x")
+    found = await told(target, f"http://{host}:{target.port}/x")
     assert isinstance(found, Misconfigured)
     assert found.code is Code.FORBIDDEN
     word, _, rest = found.message.partition(" is not a public address")
@@ -118,20 +131,20 @@ async def test_no_other_notation_leads_inwards(target: Target, host: str) -> Non
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"])
 async def test_what_the_operator_opens_is_called(target: Target, host: str) -> None:
     """However it is written."""
-    assert await told(f"http://{host}:{target.port}/x", OPEN) == Applied(None, (), 204)
+    assert await told(target, f"http://{host}:{target.port}/x", OPEN) == Applied(None, (), 204)
     assert target.received == 1
 
 
 async def test_another_range_opens_nothing(target: Target) -> None:
     """Only what is named."""
     allow = ["127.0.0.2/32", "10.0.0.0/8"]
-    assert await told(f"http://127.0.0.1:{target.port}/x", allow) == blocked("127.0.0.1")
+    assert await told(target, f"http://127.0.0.1:{target.port}/x", allow) == blocked("127.0.0.1")
     assert target.received == 0
 
 
 async def test_a_name_of_the_loopback_is_not_called(target: Target) -> None:
     """Every address that it has is refused."""
-    found = await told(f"http://localhost:{target.port}/x")
+    found = await told(target, f"http://localhost:{target.port}/x")
     assert isinstance(found, Misconfigured)
     assert found.message.startswith("blocked: ")
     assert target.received == 0
@@ -159,7 +172,7 @@ async def test_a_name_of_an_inner_address_is_not_called(
 ) -> None:
     """Whoever's name it is."""
     resolving(monkeypatch, [address])
-    assert await told(f"http://hooks.example.com:{target.port}/x") == blocked(address)
+    assert await told(target, f"http://hooks.example.com:{target.port}/x") == blocked(address)
     assert target.received == 0
 
 
@@ -170,8 +183,8 @@ async def test_a_name_that_turns_inwards_is_not_called(
     at the second."""
     resolving(monkeypatch, ["127.0.0.2"], ["127.0.0.1"])
     url = f"http://hooks.example.com:{target.port}/x"
-    assert await told(url, ["127.0.0.2/32"]) == Applied(None, (), 204)
-    assert await told(url, ["127.0.0.2/32"]) == blocked("127.0.0.1")
+    assert await told(target, url, ["127.0.0.2/32"]) == Applied(None, (), 204)
+    assert await told(target, url, ["127.0.0.2/32"]) == blocked("127.0.0.1")
     assert target.received == 1
 
 
@@ -181,13 +194,13 @@ async def test_of_several_addresses_only_the_open_ones_are_called(
     """An inner address among public ones is passed by."""
     resolving(monkeypatch, ["127.0.0.1", "127.0.0.2"])
     url = f"http://hooks.example.com:{target.port}/x"
-    assert await told(url, ["127.0.0.2/32"]) == Applied(None, (), 204)
+    assert await told(target, url, ["127.0.0.2/32"]) == Applied(None, (), 204)
 
 
 async def test_a_redirect_is_not_followed(target: Target) -> None:
     """Not even to the target itself: it would lead where nobody configured."""
     there = f"http://127.0.0.1:{target.port}/y".encode()
     target.answer = b"HTTP/1.1 307 T\r\nContent-Length: 0\r\nLocation: " + there + b"\r\n\r\n"
-    found = await told(f"http://127.0.0.1:{target.port}/x", OPEN)
+    found = await told(target, f"http://127.0.0.1:{target.port}/x", OPEN)
     assert found == Misconfigured(Code.ROUTE_NOT_FOUND, "redirects are not followed", 307)
     assert target.received == 1

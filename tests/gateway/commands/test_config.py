@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from connectors.automations.document import Automations
 from gateway import cli
 from gateway.cli import main
 from gateway.commands.configured import KNOWN, configured
@@ -124,7 +125,7 @@ def test_schema_and_reference_go_to_stdout(capsys: pytest.CaptureFixture[str]) -
     assert run("schema") == 0
     assert json.loads(capsys.readouterr().out) == json_schema(KNOWN)
     assert run("reference") == 0
-    assert capsys.readouterr().out == reference(KNOWN)
+    assert capsys.readouterr().out == reference(KNOWN, Automations)
 
 
 def test_init_writes_a_file_that_loads_and_a_call_per_dialect(

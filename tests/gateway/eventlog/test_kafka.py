@@ -4,68 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 
 from gateway.clock import SystemClock
 from gateway.eventlog.kafka import KafkaLog
-from gateway.eventlog.kafka.cursor import BUFFERED, POLLED
-from gateway.eventlog.port import AppendUnknown, Extent, LogUnavailable, OffsetOutOfRange, Topic
+from gateway.eventlog.port import (
+    AppendUnknown,
+    Extent,
+    LogUnavailable,
+    Message,
+    Topic,
+    partition_of,
+)
 from tests import kafka_mock
 from tests.contracts.eventlogs import new, read
-from tests.journeys.running import eventually
+from tests.gateway.eventlog.failing import DEADLINE, appended, connected, create, deafen
 from tests.kafka_mock import MockCluster
-
-DEADLINE = 1.5
-
-
-@pytest.fixture
-def cluster() -> Iterator[MockCluster]:
-    """One broker, and the topics of the prefix `lw`."""
-    with MockCluster() as cluster:
-        create(cluster)
-        yield cluster
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[MockCluster]:
-    """Where the cluster may move to; nobody is there yet."""
-    with MockCluster() as cluster:
-        create(cluster)
-        cluster.down(1)
-        yield cluster
-
-
-def create(cluster: MockCluster) -> None:
-    """The topics."""
-    cluster.create_all({f"lw.{topic}": 2 for topic in Topic})
-
-
-@asynccontextmanager
-async def connected(*clusters: MockCluster) -> AsyncIterator[KafkaLog]:
-    """A log with short deadlines; each cluster is in its URL."""
-    url = f"kafka://{','.join(cluster.servers for cluster in clusters)}"
-    log = KafkaLog(url, "lw", SystemClock(), DEADLINE, stall=1.0)
-    await log.start()
-    try:
-        yield log
-    finally:
-        await log.close()
-
-
-async def appended(log: KafkaLog, value: str, part: int = 0) -> list[int]:
-    """Append as a caller does who is told to come again."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                return await log.append([new(value, part)])
-            except AppendUnknown:
-                raise
-            except LogUnavailable:
-                await asyncio.sleep(0.05)
 
 
 async def test_a_refused_record_is_said_and_the_next_goes_through(cluster: MockCluster) -> None:
@@ -180,19 +137,6 @@ async def test_missing_topics_are_named(cluster: MockCluster) -> None:
         await log.start()
 
 
-async def test_a_reader_that_leaves_takes_nothing_with_it(cluster: MockCluster) -> None:
-    """A fetch that is cancelled, again and again, loses no record for the next one."""
-    async with connected(cluster) as log:
-        for number in range(3):
-            leaving = asyncio.create_task(log.fetch(Topic.UPDATES, {0: number}, 10, 30.0))
-            await asyncio.sleep(0.05)
-            leaving.cancel()
-            await asyncio.gather(leaving, return_exceptions=True)
-            await log.append([new(str(number))])
-            assert [r.offset for r in await read(log, {0: number}, 1)] == [number]
-        assert len(log._cursors[Topic.UPDATES]) == 1
-
-
 async def test_a_cluster_that_moved_is_found_again(
     cluster: MockCluster, elsewhere: MockCluster
 ) -> None:
@@ -243,74 +187,6 @@ async def test_a_cluster_that_moved_without_a_leader_is_found_again(
         assert await appended(log, "2") == [0]
 
 
-async def test_a_backlog_is_read_ahead_only_so_far(cluster: MockCluster) -> None:
-    """What the brokers give at once may be thousands of records, packed."""
-    async with connected(cluster) as log:
-        for _ in range(4):
-            await log.append([new(str(number)) for number in range(500)])
-        assert [record.offset for record in await read(log, {0: 0}, 1)] == [0]
-        (cursor,) = log._cursors[Topic.UPDATES]
-        await eventually(lambda: cursor._ahead.wanted() == [])
-        assert BUFFERED <= len(cursor._ahead._buffers[0]) < BUFFERED + POLLED
-        assert [record.offset for record in await read(log, {0: 1}, 1999)] == [*range(1, 2000)]
-
-
-async def test_a_consumer_that_stands_still_is_replaced(cluster: MockCluster) -> None:
-    """It says nothing of its own; that the log holds more does."""
-    async with connected(cluster) as log:
-        await log.append([new("0")])
-        await read(log, {0: 0}, 1)
-        (cursor,) = log._cursors[Topic.UPDATES]
-        standing = cursor._consumer
-        standing._fetcher._fetch_task.cancel()
-        await log.append([new("1")])
-        assert [record.offset for record in await read(log, {0: 1}, 1)] == [1]
-        assert (log._cursors[Topic.UPDATES], cursor._consumer is standing) == ([cursor], False)
-
-
-async def test_a_consumer_with_nothing_to_read_is_left_alone(cluster: MockCluster) -> None:
-    """However long that takes."""
-    async with connected(cluster) as log:
-        await log.append([new("0")])
-        await read(log, {0: 0}, 1)
-        (cursor,) = log._cursors[Topic.UPDATES]
-        idle = cursor._consumer
-        for _ in range(3):
-            assert await log.fetch(Topic.UPDATES, {0: 1}, 10, 1.0) == []
-        assert cursor._consumer is idle
-
-
-async def test_a_consumer_that_fails_is_replaced(
-    cluster: MockCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever of."""
-
-    async def failing(*places: object, **options: int) -> object:
-        raise KeyError(places, options)
-
-    async with connected(cluster) as log:
-        await log.append([new("0")])
-        await read(log, {0: 0}, 1)
-        (cursor,) = log._cursors[Topic.UPDATES]
-        failed = cursor._consumer
-        monkeypatch.setattr(failed, "getmany", failing)
-        assert await log.fetch(Topic.UPDATES, {0: 1}, 10, 2.5) == []
-        await log.append([new("1")])
-        assert [record.offset for record in await read(log, {0: 1}, 1)] == [1]
-        assert cursor._consumer is not failed
-
-
-async def deafen(client: Any) -> None:
-    """As when aiokafka asks for news on a connection that is gone, on uvloop."""
-
-    async def die() -> None:
-        raise RuntimeError("unable to perform operation on a transport; the handler is closed")
-
-    client._sync_task.cancel()
-    client._sync_task = asyncio.create_task(die())
-    await asyncio.wait((client._sync_task,))
-
-
 async def test_a_producer_that_hears_no_news_is_replaced(cluster: MockCluster) -> None:
     """And its connections are closed, although aiokafka gives up before it comes to them."""
     async with connected(cluster) as log:
@@ -343,19 +219,6 @@ async def test_a_log_is_closed_whatever_became_of_its_clients(cluster: MockClust
     assert open_ == []
 
 
-async def test_a_consumer_that_hears_no_news_is_replaced(cluster: MockCluster) -> None:
-    """It would stand still once its partitions moved."""
-    async with connected(cluster) as log:
-        await appended(log, "0")
-        assert await read(log, {0: 0, 1: 0}, 1) != []
-        (cursor,) = log._cursors[Topic.UPDATES]
-        deaf: Any = cursor._consumer
-        await deafen(deaf._client)
-        await eventually(lambda: cursor._consumer not in {None, deaf})
-        await appended(log, "1")
-        assert [one.value for one in await read(log, {0: 1, 1: 0}, 1)] == [b"1"]
-
-
 async def test_what_is_queued_beside_a_failed_batch_is_answered_when_the_producer_is_closed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -382,14 +245,31 @@ async def test_what_is_queued_beside_a_failed_batch_is_answered_when_the_produce
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
-async def test_a_reader_out_of_range_reads_there_once_there_is_something(
-    cluster: MockCluster,
-) -> None:
-    """Whatever the client still says of what it asked before."""
+async def test_a_topic_of_somebody_elses_is_published_to(cluster: MockCluster) -> None:
+    """In its key's partition; one that is not there is not made."""
+    cluster.create("sales", 3)
+    message = Message("ld_1", (("ce_id", "a"),), b"{}", 1_767_225_600.0)
     async with connected(cluster) as log:
-        await log.append([new("0"), new("1")])
-        with pytest.raises(OffsetOutOfRange):
-            await read(log, {0: 3}, 1)
-        await asyncio.sleep(0.5)
-        assert await log.append([new("2"), new("3")]) == [2, 3]
-        assert [record.value for record in await read(log, {0: 3}, 1)] == [b"3"]
+        with pytest.raises(LogUnavailable, match="there is no such topic"):
+            await log.publish("purchases", message)
+        for _ in range(2):
+            await published(log, "sales", message)
+        places = [TopicPartition("sales", part) for part in range(3)]
+        ends = await log._asking.ask(lambda asked: asked.end_offsets(places))
+        topics = await log._asking.ask(lambda asked: asked.topics())
+    counts = [ends[place] for place in places]
+    assert counts == [2 if part == partition_of("ld_1", 3) else 0 for part in range(3)]
+    assert "purchases" not in topics
+
+
+async def published(log: KafkaLog, topic: str, message: Message) -> None:
+    """Publish as the engine does, which tries again where nothing was sent: a producer meets a
+    topic for the first time."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await log.publish(topic, message)
+            except AppendUnknown:
+                raise
+            except LogUnavailable:
+                await asyncio.sleep(0.05)

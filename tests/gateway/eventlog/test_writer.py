@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.eventlog.port import AppendUnknown, LogUnavailable, NewRecord, Topic
-from gateway.eventlog.portions import Flight
+from gateway.eventlog.portions import Flight, Outgoing
 from gateway.eventlog.writer import QUIET, RECORD_BYTES, WAITING, Answered, Producer, Writer
 from tests.virtual import VirtualClock, in_virtual_time
 
@@ -57,7 +57,7 @@ class FakeProducer:
         self.stranded = self.cluster.moved
         return None if part in self.cluster.leaderless else self.cluster.leads.get(part, part)
 
-    def batch(self, records: Iterable[NewRecord]) -> tuple[list[str], int]:
+    def batch(self, records: Iterable[Outgoing]) -> tuple[list[str], int]:
         values = [record.value.decode() for _, record in zip(range(FITS), records, strict=False)]
         return values, len(values)
 

@@ -53,7 +53,9 @@ updates = st.builds(
     changes=st.dictionaries(fields, changes, max_size=5),
     attributes=st.builds(Attributes, st.sampled_from(["merge", "replace"]), objects),
     triggers=st.builds(TriggerWishes, st.booleans(), st.booleans()),
-    origin=st.builds(Origin, names, text, text, st.none() | text, objects, words),
+    origin=st.builds(
+        Origin, names, text, text, st.none() | text, objects, words, st.integers(0, 9)
+    ),
     connectors=st.lists(names, max_size=4).map(tuple),
     authority=st.none() | names,
     followers=st.sampled_from(["at_once", "after_authority"]),

@@ -62,6 +62,7 @@ DATA = {
         "scope": {"allocation_id": "38"},
         "system": "noojee-au",
         "names": {},
+        "hops": 0,
     },
 }
 OUTCOME = Outcome(
@@ -159,6 +160,7 @@ def test_a_trigger_carries_the_update_and_what_was_left_out() -> None:
         "connector": "lsq",
         "kind": "dispositionAction",
         "update": {**DATA, "dropped": ["tags"]},
+        "before": {},
         "time": "2025-01-02T03:04:06.000Z",
     }
 

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+from connectors.automations.document import Automations
 from gateway.commands.configured import KNOWN as REGISTERED
 from gateway.settings import json_schema, load, reference
 from gateway.settings.model import Settings
@@ -40,7 +41,7 @@ EXAMPLE_ENVIRONMENT = {
 
 def test_the_reference_page_is_what_the_models_say() -> None:
     """Stale: `leadwire config reference > config/README.md`."""
-    assert (CONFIG / "README.md").read_text() == reference(REGISTERED)
+    assert (CONFIG / "README.md").read_text() == reference(REGISTERED, Automations)
 
 
 def test_the_example_loads_with_its_variables() -> None:

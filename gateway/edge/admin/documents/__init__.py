@@ -42,6 +42,12 @@ from gateway.edge.admin.documents.letters import (
     Released,
     ReleaseWish,
 )
+from gateway.edge.admin.documents.rules import (
+    ActionStory,
+    FactStories,
+    FactStory,
+    RuleStory,
+)
 from gateway.edge.admin.documents.updates import (
     Delivery,
     Id,
@@ -56,6 +62,7 @@ from gateway.edge.admin.documents.updates import (
 )
 
 __all__ = [
+    "ActionStory",
     "BlockedLead",
     "ConnectorLine",
     "ConnectorSide",
@@ -68,6 +75,8 @@ __all__ = [
     "ExplainWish",
     "Explained",
     "ExplainedUpdate",
+    "FactStories",
+    "FactStory",
     "Forgotten",
     "Heard",
     "Id",
@@ -89,6 +98,7 @@ __all__ = [
     "ReleaseWish",
     "Released",
     "RouteSide",
+    "RuleStory",
     "SeekWish",
     "ShadowedUpdate",
     "Sought",

@@ -1,0 +1,1 @@
+"""Rules over triggers, and what they do."""
