@@ -190,6 +190,36 @@ async def test_a_disposition_does_as_noojee_has_it(tmp_path: Path) -> None:
     assert [message["Subject"] for message in box.taken] == ["No Answer"]
 
 
+async def test_a_receiver_that_knows_leadsquared_is_told_as_by_leadsquared(tmp_path: Path) -> None:
+    """What was before and is after; 200 with an error in its body is on record, and final."""
+    said, told = [b'{"Status":"Error"}', b'{"Status":"Success"}'], list[Any]()
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        told.append(orjson.loads(await reader.readexactly(length)))
+        answer = said[len(told) - 1]
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(answer), answer))
+        writer.close()
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    endpoints = {"theirs": {"url": url, "secret": NEW, "payload": "leadsquared"}}
+    tells = {"name": "tell", "on": DISPOSITION, "do": [{"webhook": "theirs"}]}
+    async with automated(tmp_path, tells, endpoints=endpoints) as e:
+        for code in ("Callback", "Sale"):
+            await settled(e, await e.speaker.noojee(LEAD, {"njDisposition": code}))
+        await eventually(lambda: len(told) == 2)
+        await e.when("/connectors", is_settled)
+        events = await e.admin.call("GET", "/admin/v1/events?topic=outcomes", b"")
+        ends = [orjson.loads(line)["data"] for line in events.body.splitlines()]
+    server.close()
+    kinds = [one["kind"] for one in ends if one["connector"] == "automations.theirs"]
+    assert kinds == ["rejected", "applied"]
+    assert [sorted(one) for one in told] == [["After", "Before"]] * 2
+
+
 def ids_of_lead() -> list[tuple[str, str]]:
     """The lead's ids, by system."""
     return [(one.system, one.id) for one in ids_of(LEAD)]
