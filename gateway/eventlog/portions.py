@@ -19,7 +19,8 @@ class Portion:
 
     def __init__(self, count: int) -> None:
         """`future` has the offsets once all `count` records have theirs."""
-        self._left, self._offsets = count, list[int]()
+        self._left = count
+        self._offsets: list[int] = []
         self.future: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
 
     def placed(self, offset: int) -> None:

@@ -215,7 +215,8 @@ class Writer:
 
 def _filled(lane: Lane, node: int, producer: Producer) -> Flight:
     """A batch of what waits, taken out of it."""
-    batch, count = producer.batch(record for record, _ in lane.waiting)
-    portions = [lane.waiting.popleft()[1] for _ in range(count)]
+    waiting = lane.waiting
+    batch, count = producer.batch(record for record, _ in waiting)
+    portions = [waiting.popleft()[1] for _ in range(count)]
     lane.flight = Flight(lane, node, batch, portions)
     return lane.flight

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import takewhile
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -79,8 +78,11 @@ class KafkaProducer:
 
     def batch(self, records: Iterable[Outgoing]) -> tuple[Any, int]:
         """See the port."""
-        batch = self._producer.create_batch()
-        count = sum(1 for _ in takewhile(partial(_added, batch), records))
+        batch, count = self._producer.create_batch(), 0
+        for record in records:
+            if not _added(batch, record):
+                break
+            count += 1
         batch.close()
         return batch, count
 
