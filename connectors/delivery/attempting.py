@@ -14,6 +14,7 @@ from connectors.delivery.connector import (
     Delivery,
     GivenUp,
     Misconfigured,
+    NotLinked,
     Pending,
     Refused,
     Throttled,
@@ -43,6 +44,7 @@ from connectors.delivery.queued import Progress, Queued, Taken
 from connectors.delivery.redaction import redacted
 from connectors.delivery.rehearsing import shadowed
 from gateway.clock import rfc3339
+from gateway.database.port import DatabaseUnavailable
 from gateway.model.changes import Clear, Set
 from gateway.model.codes import Code
 from gateway.model.json import JsonObject, JsonValue
@@ -55,6 +57,7 @@ KNOWN = 50_000
 SHADOWED = 3
 """Newest updates that a shadow connector tells operators of."""
 
+_HEARD_OF = TryAgain(0.5, counted=False, result=Result.NOT_SENT)
 _REFUSED = Finish(Kind.SKIPPED, Code.NOT_SENT_REFUSED, result=Result.NOT_SENT)
 
 
@@ -158,11 +161,27 @@ class Attempting:
         if len(lanes) > 1 and _failed_whole(verdicts):
             return self._halve(lanes, verdicts[0], at, seconds)
         self._proper += sum(map(is_proper, verdicts))
+        late = [
+            await self._is_linked(one, told) for one, told in zip(deliveries, verdicts, strict=True)
+        ]
         down = ticket.breaker is Permit.PROBE or self._gate.breaker.is_open
         return [
-            self._weigh(lane, verdict, at, seconds, down)
-            for lane, verdict in zip(lanes, verdicts, strict=True)
+            Judged(lane, _HEARD_OF) if heard else self._weigh(lane, verdict, at, seconds, down)
+            for lane, verdict, heard in zip(lanes, verdicts, late, strict=True)
         ]
+
+    async def _is_linked(self, delivery: Delivery, verdict: Verdict) -> bool:
+        """Whether a lead that this process knew no id of has one by now: what it has heard of links
+        may be old, and for want of one the update would be a dead letter."""
+        if not isinstance(verdict, NotLinked) or delivery.ids:
+            return False
+        links, system = self._ports.links, self._plan.system
+        try:
+            await links.refresh()
+            ids = await ids_of(links, system, delivery.event)
+        except DatabaseUnavailable:
+            return True
+        return any(lead.system == system for lead in ids)
 
     def _applied(self, lane: Lane, verdict: Applied, at: float, seconds: float) -> Judged:
         """What nearly every attempt comes to, without weighing."""

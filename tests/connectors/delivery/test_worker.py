@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,6 @@ from gateway.eventlog.port import NewRecord, Topic
 from gateway.journal.port import JournalUnavailable
 from gateway.model.codec import read_outcome
 from gateway.model.outcome import Result
-from gateway.store.settling import Settlement
 from gateway.transport.port import AnswerUnknown, ConnectFailed, HttpReply
 from tests.connectors.delivery.engine import (
     NAME,
@@ -374,24 +372,3 @@ async def test_the_reported_state_is_there_for_others_and_gone_with_the_process(
         seen.append(await made.state())
         expected = [("running", ""), {NAME: "running"}, 0, ("waiting", "no process runs it")]
         assert expected == seen
-
-
-@in_virtual_time
-async def test_what_is_not_settled_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a crash it would be sent again: together with what is being sent it is never more than
-    `concurrency`, however long the store takes."""
-    async with bench(ok) as made:
-        await made.append(*(update(f"e{i}", lead) for i, lead in enumerate(neighbours(12))))
-        settle, most = made.journal.settle, 0
-
-        async def slowly(settlement: Settlement, records: Sequence[NewRecord]) -> None:
-            nonlocal most
-            await passed(1.0)
-            done = len(await made.ends())
-            most = max(most, len(made.vendor.received) - done)
-            await settle(settlement, records)
-
-        monkeypatch.setattr(made.journal, "settle", slowly)
-        async with made.running(plan(concurrency=4)):
-            await passed(10.0)
-        assert (most, len(await made.ends())) == (4, 12)
