@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.crashing import LEADS, Crash, kills, received, settings
+from tests.journeys.deployments import alone
 from tests.journeys.everyone import CONNECTORS, Speaker, ids_of, seed
 from tests.journeys.ordering import numbered
 from tests.journeys.running import (
@@ -32,6 +33,9 @@ async def test_kills_under_load(tmp_path: Path, mode: str) -> None:
     assert crash.faults() == {}
 
 
+pytestmark = alone(
+    "it is ended, and its file read; on a cluster the fault suite and test_log_apart do the same"
+)
 STEPS = (
     "before_append",
     "after_append",
