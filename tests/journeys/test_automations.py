@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from connectors.sandbox.faults import Fault
 from connectors.webhook.wire import HOOK_PATH
 from tests.connectors.automations.test_performing import Box
+from tests.journeys.deployments import alone
 from tests.journeys.everyone import Everyone, everything, ids_of, is_settled, seed, served
 from tests.journeys.operating import leadwire
 from tests.journeys.running import Told, backends, eventually, link, written
@@ -225,6 +226,7 @@ def ids_of_lead() -> list[tuple[str, str]]:
     return [(one.system, one.id) for one in ids_of(LEAD)]
 
 
+@alone("it looks at the metrics of the one that asks the rules")
 async def test_a_new_file_is_used_and_a_broken_one_is_not(tmp_path: Path) -> None:
     """While the server runs."""
     async with automated(tmp_path, tell(DISPOSITION)) as e:
