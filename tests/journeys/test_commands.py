@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.journeys.deployments import alone
 from tests.journeys.operating import bench, leadwire, sold
 from tests.journeys.running import (
     ROOT,
@@ -45,6 +46,7 @@ async def test_the_command_follows_a_topic(tmp_path: Path) -> None:
         assert (process.returncode, err) == (0, b"")
 
 
+@alone("it opens the file when nobody serves it")
 async def test_commands_say_the_same_with_and_without_a_server(tmp_path: Path) -> None:
     """Through the admin API, and by opening the files."""
     async with bench(tmp_path) as b:

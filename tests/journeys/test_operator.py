@@ -149,6 +149,7 @@ async def test_a_hold_ends_when_it_is_released(tmp_path: Path) -> None:
         assert (await b.settled(second))["polly"] == "applied"
 
 
+@alone("it opens the file when nobody serves it")
 async def test_a_connector_that_is_gone_can_be_forgotten(tmp_path: Path) -> None:
     """Only once it is out of the configuration; then it is no longer listed."""
     async with bench(tmp_path) as b:
@@ -199,6 +200,7 @@ async def test_answers_are_as_openapi_says(tmp_path: Path) -> None:
             assert status == 200
 
 
+@alone("it looks at the free room of the file")
 async def test_gauges_are_measured_when_somebody_looks(tmp_path: Path) -> None:
     """Calls that wait, free bytes, and the margin of each connector."""
     async with bench(tmp_path) as b:

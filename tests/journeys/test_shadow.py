@@ -10,6 +10,7 @@ import pytest
 
 from connectors.registry import VENDORS
 from tests.gateway.edge.lines import written_lines
+from tests.journeys.deployments import alone
 from tests.journeys.everybody import CALLS, NAMES, Said, document
 from tests.journeys.operating import leadwire
 from tests.journeys.running import Document, written
@@ -62,6 +63,7 @@ async def until(config: Path, event: str) -> tuple[int, str, str]:
             await asyncio.sleep(0.1)
 
 
+@alone("which connectors a process runs makes the table wider than it reads")
 async def test_operators_see_what_would_have_been_sent(tmp_path: Path) -> None:
     """By update, and at the connector."""
     async with everybody(tmp_path, mode="shadow") as (running, vendors, caller):
