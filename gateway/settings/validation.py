@@ -49,19 +49,8 @@ def validate(document: Document, vendors: Sequence[VendorSettings]) -> Settings 
     tree["connectors"] = _connectors(document, tree.get("connectors"), vendors)
     tree["tenants"] = _tenants(document, tree.get("tenants"), vendors)
     given = {key: value for key, value in tree.items() if key in document.tree}
-    settings = _validated(document, (), Settings, given)
+    settings = part(document, (), Settings, given)
     return None if document.problems else settings
-
-
-def part(
-    document: Document,
-    path: Path,
-    model: type[Model],
-    raw: Mapping[str, Any],
-    context: Mapping[str, object] | None = None,
-) -> Model | None:
-    """A group of a document by its model; None, and the problems noted, where it has any."""
-    return _validated(document, path, model, raw, context)
 
 
 def _connectors(document: Document, raw: Tree, vendors: Sequence[VendorSettings]) -> object:
@@ -124,16 +113,18 @@ def _by_word(
         text = f"there is no {word} {picked!r}{nearest(str(picked), models)}"
         document.complain((*path, word), text)
         return None
-    return _validated(document, path, models[picked], raw, context)
+    return part(document, path, models[picked], raw, context)
 
 
-def _validated(
+def part(
     document: Document,
     path: Path,
     model: type[Model],
     raw: Mapping[str, Any],
     context: Mapping[str, object] | None = None,
 ) -> Model | None:
+    """A group of a document by its model; None, and the problems noted, where it has any.
+    `context` is what texts are checked against that no model knows."""
     try:
         return model.model_validate(dict(raw), context=context)
     except ValidationError as error:
@@ -147,13 +138,13 @@ def _validated(
 def _where(raw: object, location: Path) -> Path:
     """A location without the parts that pydantic adds for unions."""
     where: Path = ()
-    for position, part in enumerate(location):
-        inside = raw.get(part) if isinstance(raw, Mapping) else None
-        if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-            inside = raw[part]
+    for position, step in enumerate(location):
+        inside = raw.get(step) if isinstance(raw, Mapping) else None
+        if isinstance(raw, list) and isinstance(step, int) and step < len(raw):
+            inside = raw[step]
         named = isinstance(raw, Mapping) and position == len(location) - 1
         if inside is not None or named:
-            where, raw = (*where, part), inside
+            where, raw = (*where, step), inside
     return where
 
 

@@ -92,8 +92,6 @@ class Cursor:
             lost = self._ahead.lost(positions)
             if lost is not None:
                 self._ahead.begin({})
-                # Assigned anew, the client forgets that the offset was out of range.
-                self._assigned = frozenset()
                 return lost
             found = self._ahead.take(positions, limit)
             left = deadline - self._clock.monotonic()
