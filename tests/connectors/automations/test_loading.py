@@ -73,3 +73,12 @@ def test_one_update_is_not_answered_by_a_flood() -> None:
     book({"rules": [*many, rule("of another kind", "outcome")]})
     with pytest.raises(SettingsError, match="want more than 256 actions for one update"):
         book({"rules": [*many, rule("one more", dispositions=["Sale"])]})
+
+
+def test_what_is_kept_to_explain_rules_holds_no_secret() -> None:
+    """It goes into the store; the rules of it are the same ones."""
+    email = "email: {host: mail.example.com, from: a@example.com, password: hush}\n"
+    loaded = book(email + GOOD)
+    assert [word for word in (SECRET, "hush", "mail.example.com") if word in loaded.text] == []
+    again = book(loaded.text)
+    assert again.automations.rules == loaded.automations.rules
