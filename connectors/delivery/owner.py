@@ -81,11 +81,17 @@ class Owner:
             if self._stopping.is_set():
                 return
             await self._roster.look()
-            name = self._roster.spare(self._workers)
+            name = self._roster.spare(self._movable())
             if name is not None and going not in self._workers.values():
                 lines.info("connector.let_go", connector=name)
                 going = self._workers[name]
                 going.drain()
+
+    def _movable(self) -> list[str]:
+        """Those whose vendor has not asked for a pause: who takes one over would not know of it."""
+        now = self._ports.clock.monotonic()
+        workers = self._workers.items()
+        return [name for name, worker in workers if not worker.gate.throttle.is_paused(now)]
 
     def worker(self, name: str) -> Worker | None:
         """The worker of a connector, while this process runs it."""

@@ -84,6 +84,10 @@ class Throttle:
         """Send nothing before `until`, as the vendor asked; a longer pause stays."""
         self._paused_until = max(self._paused_until, until)
 
+    def is_paused(self, now: float) -> bool:
+        """Whether the vendor's pause still lasts."""
+        return now < self._paused_until
+
     def left(self, now: float) -> list[tuple[Limit, int]]:
         """How many requests each window would still take."""
         under_way = len(self._unanswered)
