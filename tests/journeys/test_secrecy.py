@@ -17,6 +17,7 @@ import pytest
 
 from connectors.sandbox.faults import Fault
 from connectors.webhook.sandbox import SECRET
+from tests.journeys.deployments import alone
 from tests.journeys.everyone import (
     CONNECTORS,
     DIALECTS,
@@ -206,6 +207,7 @@ async def talkative(folder: Path, vendors: Backends) -> AsyncIterator[tuple[Docu
     yield told, port
 
 
+@alone("it reads what one process wrote, which it ends with a kill")
 @pytest.mark.timeout(240)
 async def test_nothing_that_is_written_or_told(tmp_path: Path) -> None:
     """Calls and failures of every kind, a client that gives up, a kill and a restart; then a
