@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from tests.journeys.deployments import alone
 from tests.journeys.everybody import CALLS, NAMES, Said, document
 from tests.journeys.operating import leadwire
 from tests.journeys.running import ROOT, Caller, Document, written
@@ -25,6 +26,7 @@ def raw(said: Said) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + said.body + b"\n"
 
 
+@alone("it opens the file when nobody serves it")
 async def test_with_and_without_a_server_it_says_the_same(tmp_path: Path) -> None:
     """Through the admin API, and by opening the files; and nothing is kept."""
     call = tmp_path / "call.http"
@@ -35,9 +37,9 @@ async def test_with_and_without_a_server_it_says_the_same(tmp_path: Path) -> Non
         config = written(tmp_path, {**told, "admin": {"port": running.admin_port}})
         live = await leadwire(config, "explain", str(call), "--json")
         assert await all_of(running) == before
-    alone = await leadwire(config, "explain", str(call), "--json")
-    assert (live[0], alone[0], live[2], alone[2]) == (0, 0, "", "")
-    assert _comparable(live[1]) == _comparable(alone[1])
+    by_itself = await leadwire(config, "explain", str(call), "--json")
+    assert (live[0], by_itself[0], live[2], by_itself[2]) == (0, 0, "", "")
+    assert _comparable(live[1]) == _comparable(by_itself[1])
     assert secrets_in(live[1]) == []
 
 
