@@ -9,13 +9,14 @@ import asyncio
 import json
 import sqlite3
 import sys
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 TOPIC, GROUP, REMEMBERED = "leadwire.triggers", "my-automation", "seen.db"
 
 
-def handle(kind: str, lead: str, data: dict, db: sqlite3.Connection) -> None:
+def handle(kind: str, lead: str, data: dict[str, Any], db: sqlite3.Connection) -> None:
     """What is to be done. What goes elsewhere than into `db` should carry the trigger's id."""
     db.execute("INSERT INTO done VALUES (?, ?)", (lead, kind))
     print(kind, lead, data["update"]["changes"].get("disposition", {}).get("value", ""), flush=True)

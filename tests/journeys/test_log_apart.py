@@ -16,6 +16,7 @@ from connectors.sandbox.faults import Fault
 from gateway.database.port import Operation, Query, Rows
 from gateway.eventlog.port import Topic
 from tests.journeys.clusters import beside, cluster, on_kafka, until
+from tests.journeys.deployments import alone
 from tests.journeys.running import (
     BUSY,
     OK,
@@ -33,6 +34,8 @@ from tests.journeys.running import (
     url_of,
 )
 from tests.kafka_mock import MockCluster
+
+pytestmark = alone("its log is on Kafka and its store in a file of its own")
 
 
 @pytest.fixture(scope="module")
