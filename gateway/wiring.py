@@ -37,11 +37,13 @@ from gateway.edge.mailbox import Mailbox
 from gateway.edge.native import NATIVE
 from gateway.edge.paths import Paths
 from gateway.edge.patience import Patience
+from gateway.edge.quota import Counting, counted_here, counted_together
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
 from gateway.metrics import Metrics
 from gateway.posting import endpoints, poster
 from gateway.routes import Routes
+from gateway.settings.checks import many_processes
 from gateway.settings.model import ConnectorSettings, Settings
 from gateway.storage import Storage
 from gateway.store.board import Board
@@ -108,7 +110,7 @@ def explaining(
     return Explaining(
         spoken,
         Paths(spoken.values()),
-        Credentials(settings.tenants, spoken),
+        Credentials(settings.tenants, spoken, counting(settings, storage, clock)),
         Builder(routes, links, lambda: _SOMEWHERE),
         routes,
         Rehearsing(plans(settings, vendors), links, storage.store, clock, written),
@@ -117,6 +119,13 @@ def explaining(
         clock,
         metrics,
     )
+
+
+def counting(settings: Settings, storage: Storage, clock: Clock) -> Counting:
+    """Who counts callers' quotas: all processes together where they share the store."""
+    if many_processes(settings):
+        return counted_together(storage.store, clock)
+    return counted_here(clock)
 
 
 def vendors_of(settings: Settings) -> Mapping[str, str]:
@@ -224,7 +233,7 @@ def front(
     waiting = Waiting(storage.log, storage.store, clock)
     claiming = Claiming(storage.store, clock)
     intake = Intake(
-        Credentials(settings.tenants, spoken),
+        Credentials(settings.tenants, spoken, counting(settings, storage, clock)),
         Builder(routes, links, lambda: waiting.replyto),
         storage.journal,
         storage.log,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 
+from connectors.delivery.pacing import Pacing
 from connectors.delivery.plan import Plan, Ports
 from connectors.delivery.roster import CONNECTORS, LOOK, Roster
 from connectors.delivery.worker import Drained, Worker
@@ -81,17 +83,11 @@ class Owner:
             if self._stopping.is_set():
                 return
             await self._roster.look()
-            name = self._roster.spare(self._movable())
+            name = self._roster.spare(self._workers)
             if name is not None and going not in self._workers.values():
                 lines.info("connector.let_go", connector=name)
                 going = self._workers[name]
                 going.drain()
-
-    def _movable(self) -> list[str]:
-        """Those whose vendor has not asked for a pause: who takes one over would not know of it."""
-        now = self._ports.clock.monotonic()
-        workers = self._workers.items()
-        return [name for name, worker in workers if not worker.gate.throttle.is_paused(now)]
 
     def worker(self, name: str) -> Worker | None:
         """The worker of a connector, while this process runs it."""
@@ -130,9 +126,11 @@ class Owner:
         try:
             frontiers = await first_frontiers(plan, ports, epoch)
             worker = Worker(plan, ports, epoch, frontiers)
+            pacing = Pacing(plan.lease, worker.gate.throttle, ports.store, ports.clock)
+            await pacing.take_over()
             worker.gate.leased(asked + TTL)
             self._workers[plan.lease] = worker
-            await self._work(plan, worker, epoch)
+            await self._work(plan, worker, pacing, epoch)
         except Drained:
             return True
         finally:
@@ -140,9 +138,9 @@ class Owner:
             await self._release(plan)
         return False
 
-    async def _work(self, plan: Plan, worker: Worker, epoch: int) -> None:
+    async def _work(self, plan: Plan, worker: Worker, pacing: Pacing, epoch: int) -> None:
         working = asyncio.create_task(worker.run())
-        renewing = asyncio.create_task(self._renew(plan, worker, epoch))
+        renewing = asyncio.create_task(self._renew(plan, worker, pacing, epoch))
         if self._stopping.is_set():
             worker.drain()
         try:
@@ -154,8 +152,10 @@ class Owner:
             for task in (working, renewing):
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
+            with suppress(DatabaseUnavailable, LeaseLost):
+                await pacing.keep(epoch)
 
-    async def _renew(self, plan: Plan, worker: Worker, epoch: int) -> None:
+    async def _renew(self, plan: Plan, worker: Worker, pacing: Pacing, epoch: int) -> None:
         clock = self._ports.clock
         while True:
             await clock.sleep(RENEW)
@@ -167,6 +167,8 @@ class Owner:
             if held != epoch:
                 raise LeaseLost(plan.lease)
             worker.gate.leased(asked + TTL)
+            with suppress(DatabaseUnavailable):
+                await pacing.keep(epoch)
 
     async def _acquire(self, plan: Plan) -> int | None:
         ports = self._ports

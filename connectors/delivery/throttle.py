@@ -13,7 +13,8 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NewType
+from itertools import groupby
+from typing import Final, NamedTuple, NewType
 
 from connectors.delivery.connector import Limit
 
@@ -21,6 +22,24 @@ Slot = NewType("Slot", int)
 """Proof that a request was let through; handed back when it is answered or given up."""
 UNLIMITED = Slot(0)
 """What a request needs where there are no limits: nothing is counted."""
+GRAINS: Final = 100
+"""Moments of a window that a pace tells apart."""
+
+
+class Used(NamedTuple):
+    """What one limit has given out."""
+
+    limit: Limit
+    frees: tuple[tuple[float, int], ...]
+    """After how many seconds how many requests stop counting against it, in order."""
+
+
+class Pace(NamedTuple):
+    """How a throttle stands at one moment, for who goes on with it later."""
+
+    paused: float
+    """Seconds that the vendor's pause still lasts."""
+    used: tuple[Used, ...]
 
 
 @dataclass(slots=True)
@@ -35,6 +54,15 @@ class _Window:
         while self.frees and self.frees[0] <= now:
             self.frees.popleft()
         return len(self.frees)
+
+    def given(self, now: float, unanswered: int) -> Used:
+        """What it has given out; what is not answered yet counts from now on."""
+        self.used(now)
+        grain = self.limit.per / GRAINS
+        moments = [min(GRAINS, math.ceil((time - now) / grain)) for time in self.frees]
+        moments += [GRAINS] * unanswered
+        frees = tuple((moment * grain, len(list(same))) for moment, same in groupby(moments))
+        return Used(self.limit, frees)
 
 
 class Throttle:
@@ -84,9 +112,24 @@ class Throttle:
         """Send nothing before `until`, as the vendor asked; a longer pause stays."""
         self._paused_until = max(self._paused_until, until)
 
-    def is_paused(self, now: float) -> bool:
-        """Whether the vendor's pause still lasts."""
-        return now < self._paused_until
+    @property
+    def moves(self) -> tuple[int, int, float]:
+        """Another one whenever a request went or was answered, or the vendor asked for a pause."""
+        return self._taken, len(self._unanswered), self._paused_until
+
+    def pace(self, now: float) -> Pace:
+        """How it stands."""
+        used = [window.given(now, len(self._unanswered)) for window in self._windows]
+        paused = max(0.0, self._paused_until - now)
+        return Pace(paused, tuple(each for each in used if each.frees))
+
+    def resume(self, pace: Pace, since: float) -> None:
+        """Go on as it stood at `since`. A limit that is another now begins anew."""
+        self.pause(since + pace.paused)
+        given = {each.limit: each.frees for each in pace.used}
+        for window in self._windows:
+            for after, number in given.get(window.limit, ()):
+                window.frees.extend([since + after] * number)
 
     def left(self, now: float) -> list[tuple[Limit, int]]:
         """How many requests each window would still take."""

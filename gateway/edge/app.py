@@ -87,7 +87,7 @@ class Door:
             return self._intake.busy(dialect, call)
 
     async def _reply(self, dialect: Dialect, call: Call, request: Request, began: float) -> Reply:
-        admitted = self._intake.admit(dialect, call)
+        admitted = await self._intake.admit(dialect, call)
         if isinstance(admitted, Reply):
             return admitted
         registered, quota = admitted
@@ -119,7 +119,7 @@ class Door:
             return self._intake.busy(dialect, call)
 
     async def _told(self, dialect: Dialect, call: Call) -> Reply:
-        admitted = self._intake.admit(dialect, call)
+        admitted = await self._intake.admit(dialect, call)
         if isinstance(admitted, Reply):
             return admitted
         if not isinstance(dialect, AskedDialect):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway.dialect import Call, Caller, Dialect
-from gateway.edge.quota import Quota
+from gateway.edge.quota import Counting, Quota, Window
 from gateway.edge.turns import Turns
 from gateway.settings.model import CredentialSettings, QuotaSettings, TenantSettings
 
@@ -31,7 +31,10 @@ class Credentials:
     look-up takes says nothing about how much of a guess was right."""
 
     def __init__(
-        self, tenants: Mapping[str, TenantSettings], dialects: Mapping[str, Dialect]
+        self,
+        tenants: Mapping[str, TenantSettings],
+        dialects: Mapping[str, Dialect],
+        counting: Counting,
     ) -> None:
         """Credentials of dialects that are not served are passed over."""
         self._known: dict[tuple[str, bytes], Registered] = {}
@@ -46,7 +49,7 @@ class Credentials:
                     tenant, credential.system, settings.region, settings.timezone, credential
                 )
                 name = f"{tenant}/{credential.dialect}/{number}"
-                quotas, turns = _quotas(dialect, credential), _turns(credential)
+                quotas, turns = _quotas(dialect, credential, name, counting), _turns(credential)
                 registered = Registered(caller, credential, quotas, turns, name)
                 self._first.setdefault(credential.dialect, registered)
                 for secret in dialect.secrets_of(credential):
@@ -74,7 +77,9 @@ def _digest(secret: str) -> bytes:
     return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _quotas(dialect: Dialect, credential: CredentialSettings) -> dict[str, Quota]:
+def _quotas(
+    dialect: Dialect, credential: CredentialSettings, name: str, counting: Counting
+) -> dict[str, Quota]:
     """Operations that count against the same setting share its window."""
     windows: dict[str, Quota] = {}
     quotas = {}
@@ -84,7 +89,9 @@ def _quotas(dialect: Dialect, credential: CredentialSettings) -> dict[str, Quota
             field = "quota"
         told = getattr(credential, field, None)
         if isinstance(told, QuotaSettings):
-            quotas[operation] = windows.setdefault(field, Quota(told.requests, told.per))
+            if field not in windows:
+                windows[field] = counting(f"{name}/{field}", Window(told.requests, told.per))
+            quotas[operation] = windows[field]
     return quotas
 
 

@@ -76,7 +76,9 @@ class Intake:
     clock: Clock
     metrics: Metrics
 
-    def admit(self, dialect: Dialect, call: Call) -> tuple[Registered, QuotaState | None] | Reply:
+    async def admit(
+        self, dialect: Dialect, call: Call
+    ) -> tuple[Registered, QuotaState | None] | Reply:
         """Before the body is read: who calls, and may they."""
         found = self.credentials.find(dialect, call)
         if isinstance(found, bool):
@@ -84,7 +86,7 @@ class Intake:
         quota = found.quotas.get(call.operation)
         if quota is None:
             return found, None
-        taken = quota.take(self.clock.monotonic(), self.clock.now())
+        taken = await quota.take()
         if isinstance(taken, QuotaState):
             return found, taken
         return self._refuse(dialect, call, taken, taken.quota)

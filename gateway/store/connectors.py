@@ -30,7 +30,7 @@ class ConnectorRow:
 
 
 # Its lease, or those of its shards.
-_LEASES = "(name = ? OR substr(name, 1, ?) = ?)"
+_LEASES = "({0} = ? OR substr({0}, 1, ?) = ?)"
 
 
 def row(name: str) -> Operation[ConnectorRow]:
@@ -81,7 +81,9 @@ def seek(name: str, topic: str, bases: Mapping[int, int]) -> Operation[None]:
         [(name, topic, part, base, "") for part, base in bases.items()],
         "ON CONFLICT (consumer, topic, part) DO UPDATE SET base = excluded.base, settled = ''",
     )
-    yield Query(f"UPDATE leases SET epoch = epoch + 1 WHERE {_LEASES}", _leases(name))
+    yield Query(
+        f"UPDATE leases SET epoch = epoch + 1 WHERE {_LEASES.format('name')}", _leases(name)
+    )
     yield Query("UPDATE connectors SET wishes = wishes + 1 WHERE name = ?", (name,))
 
 
@@ -93,7 +95,9 @@ def forget(name: str) -> Operation[bool]:
         column = {"frontiers": "consumer", "connectors": "name"}.get(table, "connector")
         yield Query(f"DELETE FROM {table} WHERE {column} = ?", (name,))
     # The lease's row stays: an epoch that began again at 1 could be one that was held before.
-    yield Query(f"UPDATE leases SET epoch = epoch + 1, until = 0 WHERE {_LEASES}", _leases(name))
+    own, paces = _LEASES.format("name"), _LEASES.format("lease")
+    yield Query(f"UPDATE leases SET epoch = epoch + 1, until = 0 WHERE {own}", _leases(name))
+    yield Query(f"DELETE FROM paces WHERE {paces}", _leases(name))
     return bool(rows)
 
 

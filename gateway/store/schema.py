@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from gateway.database.port import Operation, Query
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 AUTOMATIONS: Final = (
     # What fired, which rules it matched, and what was done: an id that is here fires nothing more.
@@ -30,13 +30,25 @@ AUTOMATIONS: Final = (
         version TEXT PRIMARY KEY, text TEXT NOT NULL, time DOUBLE PRECISION NOT NULL)""",
 )
 
+# What callers have used of their quotas, where several processes count together.
+QUOTAS: Final = ("CREATE TABLE IF NOT EXISTS quotas (name TEXT PRIMARY KEY, taken TEXT NOT NULL)",)
+# Until when a connector's vendor wants nothing, and what its limits have given out: for its next
+# owner.
+PACES: Final = ("CREATE TABLE IF NOT EXISTS paces (lease TEXT PRIMARY KEY, pace TEXT NOT NULL)",)
 
-def _with_automations() -> Operation[None]:
-    for statement in AUTOMATIONS:
-        yield Query(statement)
+
+def _adding(tables: Sequence[str]) -> Callable[[], Operation[None]]:
+    def operation() -> Operation[None]:
+        for statement in tables:
+            yield Query(statement)
+
+    return operation
 
 
-MIGRATIONS: Final[Mapping[int, Callable[[], Operation[None]]]] = {1: _with_automations}
+MIGRATIONS: Final[Mapping[int, Callable[[], Operation[None]]]] = {
+    1: _adding(AUTOMATIONS),
+    2: _adding((*QUOTAS, *PACES)),
+}
 """What makes a store of a version one of the next. Whoever changes `TABLES` raises `VERSION` and
 adds here what a store that is there already needs for it. All of it is one transaction, in which
 no statement may take longer than the database lets any."""
@@ -100,6 +112,8 @@ TABLES: Final = (
         kind TEXT NOT NULL, code TEXT NOT NULL, time DOUBLE PRECISION NOT NULL,
         outcome TEXT NOT NULL, PRIMARY KEY (event_id, connector, round))""",
     *AUTOMATIONS,
+    *QUOTAS,
+    *PACES,
 )
 
 _NONE: Final = 0

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from connectors.registry import VENDORS
 from connectors.vendor import SampleCall, Vendor
+from gateway.clock import SystemClock
 from gateway.commands.config import _credential
 from gateway.dialect import Call, Caller, Dialect
 from gateway.edge.credentials import Credentials
+from gateway.edge.quota import counted_here
 from gateway.settings.model import CredentialSettings
 from tests.contracts.vendors import TENANT, call_of
 from tests.example_vendor import VENDOR as ACME
@@ -33,7 +35,9 @@ class Spoken:
     def credentials(self) -> Credentials:
         """The key, and no other."""
         tenant = TENANT.model_copy(update={"credentials": [self.key]})
-        return Credentials({"default": tenant}, {self.name: self.dialect})
+        return Credentials(
+            {"default": tenant}, {self.name: self.dialect}, counted_here(SystemClock())
+        )
 
     def call(self, number: int = 0) -> Call:
         """A sample, as the front door hands it on."""

@@ -13,6 +13,7 @@ from connectors.delivery.connector import (
     Delivery,
 )
 from connectors.vendor import SampleCall
+from gateway.clock import SystemClock
 from gateway.dialect import (
     Busy,
     Fault,
@@ -27,6 +28,7 @@ from gateway.dialect import (
     Unauthenticated,
 )
 from gateway.edge.credentials import Credentials
+from gateway.edge.quota import counted_here
 from gateway.model.codec import update_headers, update_value
 from gateway.model.codes import Code
 from tests.contracts.subjects import every_sample, every_subject
@@ -49,6 +51,8 @@ from tests.contracts.vendors import (
 from tests.gateway.model import strategies
 
 few = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+
+COUNTING = counted_here(SystemClock())
 
 
 @every_sample
@@ -80,7 +84,7 @@ def test_what_goes_in_comes_out_as_it_was(subject: Subject, sample: SampleCall) 
 def test_the_right_key_opens(subject: Subject) -> None:
     """In the place where the vendor's callers put it."""
     tenant = TENANT.model_copy(update={"credentials": [subject.key()]})
-    known = Credentials({"default": tenant}, {subject.dialect.name: subject.dialect})
+    known = Credentials({"default": tenant}, {subject.dialect.name: subject.dialect}, COUNTING)
     call = call_of(subject.dialect, subject.keyed(subject.samples[0], INBOUND))
     found = known.find(subject.dialect, call)
     assert not isinstance(found, bool)
@@ -108,7 +112,7 @@ ODD_KEYS = {
 def test_no_other_key_opens(subject: Subject, key: str | None) -> None:
     """However odd it is; the answer is the vendor's."""
     tenant = TENANT.model_copy(update={"credentials": [subject.key()]})
-    known = Credentials({"default": tenant}, {subject.dialect.name: subject.dialect})
+    known = Credentials({"default": tenant}, {subject.dialect.name: subject.dialect}, COUNTING)
     found = known.find(
         subject.dialect, call_of(subject.dialect, subject.keyed(subject.samples[0], key))
     )

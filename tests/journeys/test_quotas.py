@@ -17,7 +17,6 @@ from connectors.sandbox.faults import Fault
 from connectors.sandbox.host import SandboxHost, load
 from gateway.clock import SystemClock
 from tests.journeys import answers
-from tests.journeys.deployments import alone
 from tests.journeys.everyone import (
     CONNECTORS,
     Everyone,
@@ -37,7 +36,6 @@ LATE = 0.75
 """Seconds that a call may come after it was allowed to, on a machine that does other things."""
 
 
-@alone("each gateway process counts a caller's quota for itself")
 async def test_the_twenty_sixth_call_of_leadsquared(tmp_path: Path) -> None:
     """Within five seconds it is 429 with the documented sentence, of both APIs together; the
     status call is not counted."""

@@ -14,9 +14,8 @@ from connectors.delivery.plan import Plan
 from connectors.delivery.roster import UNWANTED, counted, free, gone, share
 from gateway.store import leases
 from gateway.store.leases import TTL, LeaseRow
-from gateway.transport.port import HttpReply
 from tests.connectors.delivery.engine import Bench, bench, passed, plan, update
-from tests.connectors.delivery.fake_vendor import Call, Vendor, ok, says
+from tests.connectors.delivery.fake_vendor import ok
 from tests.virtual import in_virtual_time
 
 NAMES = ("c0", "c1", "c2", "c3")
@@ -50,30 +49,6 @@ def test_only_processes_that_live_count() -> None:
     assert (gone(held, held), gone(rows, held)) == ([], ["gone"])
     assert free(NAMES, held, "b") == {"c2", "c3"}
     assert free(NAMES, held, "a") == {"c0", "c2", "c3"}
-
-
-@in_virtual_time
-async def test_a_connector_that_was_asked_to_pause_stays_until_the_pause_is_over() -> None:
-    """Who takes it over would not know of it, and send something earlier."""
-
-    def once(call: Call) -> HttpReply:
-        return says(429, retry_after="30") if call.at < 20.0 else ok(call)
-
-    async with bench() as made:
-        made.vendors.update((name, Vendor(once)) for name in NAMES)
-        async with made.running(*PLANS, process="one") as one:
-            await passed(0.1)
-            await made.append(update("e0", connectors=NAMES))
-            await passed(1.0)
-            async with made.running(*PLANS, process="two") as two:
-                await passed(25.0)
-                during = (held(one), held(two))
-                await passed(30.0)
-                after = (held(one), held(two))
-        times = [made.vendors[name].times for name in NAMES]
-    assert (during, after) == ((4, 0), (2, 2))
-    assert [len(each) for each in times] == [2] * 4
-    assert all(second - first >= 30.0 for first, second in times)
 
 
 @in_virtual_time

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from connectors.leadsquared.wire.bulk import NOT_FOUND
+from gateway.clock import SystemClock
 from gateway.dialect import (
     Accepted,
     Answer,
@@ -27,6 +28,7 @@ from gateway.dialect import (
     Unauthenticated,
 )
 from gateway.edge.credentials import Credentials, Registered
+from gateway.edge.quota import counted_here
 from gateway.model.changes import Set
 from gateway.model.codes import Code
 from gateway.model.event import Attributes, LeadId, TriggerWishes
@@ -60,7 +62,9 @@ QUOTA = QuotaState(limit=10, remaining=0, used=10, reset_at=1_700_000_000.2, per
 BULK_PATH = "/v2/LeadManagement.svc/Lead/Bulk/UpdateV2"
 
 KNOWN = Credentials(
-    {"default": TenantSettings(credentials=[credential()])}, {"leadsquared": DIALECT}
+    {"default": TenantSettings(credentials=[credential()])},
+    {"leadsquared": DIALECT},
+    counted_here(SystemClock()),
 )
 
 

@@ -128,7 +128,7 @@ class Rig:
         dialect = wiring.dialects(VENDORS)[row.dialect]
         sample = row.calling(row.id_of(mark[0]), f"mark-{mark}")
         call, began = call_of(dialect, sample), self.bench.clock.monotonic()
-        admitted = intake.admit(dialect, call)
+        admitted = await intake.admit(dialect, call)
         assert not isinstance(admitted, Reply), admitted.answer
         reply = await intake.take(dialect, call, sample.body, *admitted, began)
         self._front.claiming.answered(reply)

@@ -25,6 +25,7 @@ from gateway.edge.http.listener import Listener
 from gateway.edge.intake import Intake
 from gateway.edge.paths import Paths
 from gateway.edge.patience import Patience
+from gateway.edge.quota import counted_here
 from gateway.edge.reply import Reply
 from gateway.edge.views import Views
 from gateway.edge.waiting import Waiting
@@ -95,7 +96,7 @@ class Front:
         """A call of UpdateLeadFast, from its first line on."""
         call = noojee_call(headers)
         dialect = dialects(VENDORS)["noojee"]
-        admitted = self.intake.admit(dialect, call)
+        admitted = await self.intake.admit(dialect, call)
         if isinstance(admitted, Reply):
             return admitted
         registered, quota = admitted
@@ -122,7 +123,7 @@ def front(folder: Path, told: Document | None = None, clock: Clock | None = None
     journal = FakeJournal(waiting=waiting)
     claiming = Claiming(store, clock)
     intake = Intake(
-        Credentials(settings.tenants, spoken),
+        Credentials(settings.tenants, spoken, counted_here(clock)),
         Builder(Routes(settings.routes, settings.tenants, _ignored), Links(store), lambda: "0"),
         journal,
         log,

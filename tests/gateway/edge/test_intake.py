@@ -163,10 +163,10 @@ async def test_accepted_calls_without_a_key_claim_nothing(tmp_path: Path) -> Non
     assert (reply.answer.body, entry.claim, reply.claim, event.replyto) == (OK, None, None, None)
 
 
-def test_who_is_not_known_is_refused_before_the_body(door: Front) -> None:
+async def test_who_is_not_known_is_refused_before_the_body(door: Front) -> None:
     """By the first line alone."""
     dialect = dialects(VENDORS)["noojee"]
-    reply = door.intake.admit(dialect, noojee_call({}, key="other"))
+    reply = await door.intake.admit(dialect, noojee_call({}, key="other"))
     assert isinstance(reply, Reply)
     assert (reply.answer.status, reply.refused) == (403, "unauthenticated")
 
@@ -180,7 +180,7 @@ def test_the_deadline_runs_from_the_calls_first_line(tmp_path: Path) -> None:
         door = front(tmp_path, clock=clock)
         door.journal.outcome = None
         dialect, call = dialects(VENDORS)["noojee"], noojee_call({})
-        admitted = door.intake.admit(dialect, call)
+        admitted = await door.intake.admit(dialect, call)
         assert not isinstance(admitted, Reply)
         began = clock.monotonic()
         await clock.sleep(20.0)
@@ -227,7 +227,7 @@ async def test_an_id_that_no_vendor_has_is_refused(door: Front, id: str) -> None
     """Before anything is looked up by it."""
     dialect, call = dialects(VENDORS)["noojee"], noojee_call({})
     call = call._replace(query=(call.query[0], ("njExternalLeadId", id), call.query[2]))
-    admitted = door.intake.admit(dialect, call)
+    admitted = await door.intake.admit(dialect, call)
     assert not isinstance(admitted, Reply)
     reply = await door.intake.take(dialect, call, BODY, *admitted, 0.0)
     assert (reply.answer.status, reply.refused, door.journal.entries) == (400, "invalid", [])

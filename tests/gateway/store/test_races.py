@@ -15,7 +15,7 @@ import pytest
 from gateway.database.port import Operation, Query
 from gateway.database.postgres import PostgresDatabase
 from gateway.model.event import LeadId, lead_key
-from gateway.store import claims, leads, leases, schema, settling
+from gateway.store import claims, leads, leases, quotas, schema, settling
 from gateway.store.claims import Attached, Claim, Fresh
 from gateway.store.leases import TTL, LeaseLost
 from gateway.store.port import Store
@@ -55,6 +55,19 @@ async def test_a_lease_that_ran_out_has_one_winner(raced: Race) -> None:
         later = NOW + TTL
         won = await raced.run(order, acquiring(name, "a", later), acquiring(name, "b", later))
         assert sorted(won, key=str) == [2, None], order
+
+
+async def test_the_last_call_of_a_quota_has_one_winner(raced: Race) -> None:
+    """In every order of their two statements and their commit, of a new quota and a known one."""
+
+    def calling(name: str, now: float) -> Callable[[Store], Any]:
+        return lambda store: store.run(partial(quotas.count, name, 1, 1, 10.0, now))
+
+    for number, order in enumerate(orders(3, 3)):
+        name = f"quota {number}"
+        for now in (NOW, NOW + 10.0):
+            took = await raced.run(order, calling(name, now), calling(name, now))
+            assert sorted(each.granted for each in took) == [0, 1], (order, now)
 
 
 async def test_a_lease_is_renewed_or_lost(raced: Race) -> None:

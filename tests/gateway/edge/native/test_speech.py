@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.clock import SystemClock
 from gateway.dialect import (
     Accepted,
     Answer,
@@ -34,6 +35,7 @@ from gateway.dialect import (
 )
 from gateway.edge.credentials import Credentials, Registered
 from gateway.edge.native.preference import wait_of
+from gateway.edge.quota import counted_here
 from gateway.model.codes import Code
 from gateway.model.outcome import Attempt, Kind, Outcome, Result
 from gateway.settings.model import QuotaSettings, TenantSettings
@@ -304,7 +306,8 @@ def found(header: str | None) -> Registered | bool:
     """Who calls with this `Authorization`."""
     tenant = TenantSettings(region="AU", credentials=[caller().settings])
     headers = {} if header is None else {"authorization": header}
-    return Credentials({"default": tenant}, {"native": DIALECT}).find(DIALECT, call(**headers))
+    known = Credentials({"default": tenant}, {"native": DIALECT}, counted_here(SystemClock()))
+    return known.find(DIALECT, call(**headers))
 
 
 def test_the_token_opens() -> None:
