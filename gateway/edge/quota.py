@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Protocol, TypeAlias
 
 from gateway import lines
@@ -78,11 +79,16 @@ class SharedQuota:
         self._name, self._window, self._store, self._clock = name, window, store, clock
         self._waiting: list[asyncio.Future[QuotaState | OverQuota]] = []
         self._asking: asyncio.Task[None] | None = None
-        self._alone_until = 0.0
+        self._alone_until = self._full_until = -inf
+        self._full: QuotaState | None = None
 
     async def take(self) -> QuotaState | OverQuota:
-        """See the port."""
-        if self._clock.monotonic() < self._alone_until:
+        """See the port. A window known to be full is asked about by nobody, however often they
+        call."""
+        now = self._clock.monotonic()
+        if self._full is not None and now < self._full_until:
+            return OverQuota(self._full, self._full_until - now)
+        if now < self._alone_until:
             return self._here()
         waiting: asyncio.Future[QuotaState | OverQuota]
         waiting = asyncio.get_running_loop().create_future()
@@ -124,7 +130,10 @@ class SharedQuota:
             return [self._here() for _ in range(calls)]
         for _ in range(counted.granted):
             self._here()
-        return states(counted, calls, window, now)
+        told = states(counted, calls, window, now)
+        if isinstance(last := told[-1], OverQuota):
+            self._full, self._full_until = last.quota, self._clock.monotonic() + last.retry_after
+        return told
 
     def _here(self) -> QuotaState | OverQuota:
         return self._window.take(self._clock.monotonic(), self._clock.now())
@@ -153,6 +162,6 @@ def states(
     told: list[QuotaState | OverQuota] = []
     for number in range(1, calls + 1):
         used = counted.used + min(number, counted.granted)
-        state = QuotaState(requests, requests - used, used, reset, per)
+        state = QuotaState(requests, max(0, requests - used), used, reset, per)
         told.append(state if number <= counted.granted else OverQuota(state, reset - now))
     return told

@@ -138,6 +138,23 @@ async def test_calls_that_come_meanwhile_are_counted_at_once(made: Storing) -> N
 
 
 @storing
+async def test_the_store_is_not_asked_about_a_full_window(made: Storing) -> None:
+    """However often a refused caller calls; once there is room, it is asked again."""
+    quota = made.quota()
+    for _ in range(3):
+        await quota.take()
+        await asyncio.sleep(1.0)
+    full = QuotaState(3, 0, 3, made.clock.now() + 7.0, 10.0)
+    assert await quota.take() == OverQuota(full, 7.0)
+    made.database.failing = lambda _: True
+    await asyncio.sleep(5.0)
+    assert [await quota.take() for _ in range(50)] == [OverQuota(full, 2.0)] * 50
+    made.database.failing = lambda _: False
+    await asyncio.sleep(2.0)
+    assert left(await quota.take()) == 0
+
+
+@storing
 async def test_a_caller_that_goes_away_is_counted_and_holds_nobody_up(made: Storing) -> None:
     """The store was asked already."""
     quota = made.quota()
