@@ -139,15 +139,20 @@ class Clustered:
 
     async def start(self) -> None:
         """See the port."""
+        for member in await self.launch():
+            await until(member.ready, READY_WITHIN)
+
+    async def launch(self) -> list[Member]:
+        """Start every process that does not run; those."""
         await self.cluster.prepare(self._name, self.config)
-        vacant = [seat for seat in self.seats if not seat.filled]
-        for seat in vacant:
-            seat.member = await self._crew.launch(
-                seat.roles, port=seat.port, admin_port=seat.admin_port
-            )
-        for seat in vacant:
-            assert seat.member is not None
-            await until(seat.member.ready, READY_WITHIN)
+        launched = []
+        for seat in self.seats:
+            if not seat.filled:
+                seat.member = await self._crew.launch(
+                    seat.roles, port=seat.port, admin_port=seat.admin_port
+                )
+                launched.append(seat.member)
+        return launched
 
     def next(self, role: str) -> Member:
         """The process with this role whose turn it is, of those that run."""

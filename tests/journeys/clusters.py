@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.eventlog.port import Topic
+from gateway.eventlog.port import EventLog, Record, Topic
 from tests.journeys.running import Document
 from tests.kafka_mock import MockCluster
 
@@ -31,6 +31,18 @@ def on_kafka(told: Document, running: MockCluster, store: str) -> Document:
 def beside(folder: Path) -> str:
     """A store in a file of its own."""
     return f"sqlite:{folder / 'store.db'}"
+
+
+async def records(log: EventLog, topic: Topic) -> list[Record]:
+    """All records of a topic, oldest first in each partition."""
+    found: list[Record] = []
+    for part, extent in (await log.extents(topic)).items():
+        place = extent.start
+        while place < extent.end:
+            for record in await log.fetch(topic, {part: place}, 500, 1.0):
+                found.append(record)
+                place = record.offset + 1
+    return found
 
 
 async def until(true: Callable[[], Awaitable[object]], within: float = 30.0) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.journeys import running
+from tests.journeys import machines, running
 from tests.kafka import artifacts
 
 CLUSTERED = os.environ.get("LEADWIRE_TEST_DEPLOYMENT") == "cluster"
@@ -21,7 +21,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
         return
     from tests.journeys.clustered import cluster  # noqa: PLC0415 - it needs what few have
-    from tests.journeys.several import several  # noqa: PLC0415 - as above
+    from tests.journeys.several import fleet, several  # noqa: PLC0415 - as above
 
     lacking = artifacts.lacking()
     assert lacking is None, lacking
@@ -30,4 +30,5 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(running, "serve", partial(several, shared))
+        patch.setattr(machines, "opened", partial(fleet, shared))
         yield

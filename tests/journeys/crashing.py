@@ -1,21 +1,19 @@
-"""A server with all four vendors behind it that is killed while callers go on calling, and what
-was under way at each kill."""
+"""leadwire with all four vendors behind it, killed while callers go on calling, and what was under
+way at each kill."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
 
 import orjson
 
-from gateway.eventlog.port import Topic
+from tests.journeys.deployments import CLUSTERED
 from tests.journeys.everyone import (
     CONNECTORS,
     Speaker,
@@ -24,29 +22,11 @@ from tests.journeys.everyone import (
     is_settled,
     seed,
 )
+from tests.journeys.machines import Machines, Place, machines
 from tests.journeys.ordering import is_ordered, numbered, numbers_of_all, told
-from tests.journeys.running import (
-    Backends,
-    Caller,
-    Child,
-    Document,
-    backends,
-    eventually,
-    free_port,
-    link,
-    server,
-    spawn,
-)
+from tests.journeys.running import Backends, Caller, Document, backends, eventually, link, server
 
 LEADS = [f"lead{number}" for number in range(12)]
-
-
-class Place(NamedTuple):
-    """An update at a vendor."""
-
-    connector: str
-    lead: str
-    number: int
 
 
 class Load:
@@ -103,35 +83,6 @@ def repeats(got: Mapping[str, Mapping[str, list[int]]]) -> Counter[Place]:
     return Counter({place: times - 1 for place, times in places(got).items() if times > 1})
 
 
-class Written(NamedTuple):
-    """What the file of a server that doesn't run holds."""
-
-    done: set[Place]
-    """Updates with an outcome, and those that their vendor is known to have taken."""
-    letters: list[str]
-    """Codes of dead letters."""
-
-
-def written(folder: Path) -> Written:
-    """Read it."""
-    with closing(sqlite3.connect(f"file:{folder / 'leadwire.db'}?mode=ro", uri=True)) as db:
-        kept = db.execute("SELECT topic, headers, value FROM log_records").fetchall()
-        taken = db.execute(
-            "SELECT event_id, connector FROM parked WHERE state = 'pending'"
-        ).fetchall()
-        letters = [code for (code,) in db.execute("SELECT code FROM dead_letters")]
-    events, outcomes = dict[str, tuple[str, int]](), set[tuple[str, str]](taken)
-    for topic, headers, value in kept:
-        data = orjson.loads(value)
-        if topic == Topic.UPDATES:
-            number = int(data["changes"]["full_name"]["value"].rpartition(" ")[2])
-            lead = data["lead"]["ids"][0]["id"].removeprefix("noojee-")
-            events[dict(orjson.loads(headers))["ce_id"]] = lead, number
-        elif topic == Topic.OUTCOMES:
-            outcomes.add((data["event_id"], data["connector"]))
-    return Written({Place(name, *events[event]) for event, name in outcomes}, letters)
-
-
 def settings(folder: Path, url: str, mode: str) -> Document:
     """LeadSquared, where it queues updates, answers Noojee's callers: then they come no faster
     than it works."""
@@ -142,63 +93,67 @@ def settings(folder: Path, url: str, mode: str) -> Document:
 
 
 class Crash:
-    """Vendors, a load, and a server that is started again and again."""
+    """Vendors, a load, and leadwire, which is started again and again."""
 
     def __init__(self, folder: Path, mode: str) -> None:
         """`mode` is LeadSquared's."""
-        self._folder, self._mode, self._port = folder, mode, free_port()
-        self._admin = free_port()
+        self._folder, self._mode = folder, mode
         self.in_flight: Counter[Place] = Counter()
-        """How often an update was sent and not known to be taken when the server ended."""
+        """How often an update was sent and not known to be taken when leadwire ended."""
+        self.letters: list[str] = []
+        """Codes of the dead letters at the end."""
         self.vendors: Backends
         self.load: Load
-        self._child: Child | None = None
+        self.machines: Machines
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Crash]:
-        """The leads are linked and callers call; no server runs yet."""
-        url = f"http://127.0.0.1:{self._port}"
-        async with backends() as self.vendors, Caller(url, timeout=20) as caller:
+        """The leads are linked and callers call; leadwire doesn't run yet."""
+        async with backends() as self.vendors:
             for lead in LEADS:
                 seed(self.vendors.host, lead)
-            self._told = settings(self._folder, self.vendors.url, self._mode)
-            async with server(self._folder, self._told) as running:
+            told = settings(self._folder, self.vendors.url, self._mode)
+            async with server(self._folder, told) as running:
                 await link(running, *map(ids_of, LEADS))
-            self.load = Load(caller)
-            self._told["admin"]["port"] = self._admin
-            self._calling = asyncio.create_task(self.load.run())
-            try:
-                yield self
-            finally:
-                self._calling.cancel()
-                if self._child is not None:
-                    await self._child.kill()
+            async with (
+                machines(self._folder, told) as self.machines,
+                Caller(self.machines.url, timeout=20) as caller,
+            ):
+                self.load = Load(caller)
+                self._calling = asyncio.create_task(self.load.run())
+                try:
+                    yield self
+                finally:
+                    self._calling.cancel()
 
     async def start(self, stop_at: str | None = None) -> None:
-        """Start the server."""
-        self._child = await spawn(self._folder, self._told, port=self._port, stop_at=stop_at)
+        """Start leadwire."""
+        await self.machines.start(stop_at)
 
     async def ended(self, *, kill: bool) -> int | None:
-        """Kill the server, or wait until it ends; and see what was under way."""
-        assert self._child is not None
+        """Kill leadwire, or wait until something of it ends; and see what was under way."""
+        code = None
         if kill:
-            await self._child.kill()
-        code = await asyncio.wait_for(self._child.process.wait(), 30)
-        durable = await asyncio.to_thread(written, self._folder)
+            await self.machines.kill()
+        else:
+            code = await self.machines.ended()
+        durable = await self.machines.written()
         self.in_flight.update(places(received(self.vendors)).keys() - durable.done)
         return code
 
     async def finish(self) -> int:
-        """Stop the callers, wait until everything is settled, and end the server."""
-        assert self._child is not None
+        """Stop the callers, wait until everything is settled, and end leadwire."""
         self.load.stop()
         await self._calling
-        async with Caller(f"http://127.0.0.1:{self._admin}") as operator, asyncio.timeout(90):
+        async with Caller(self.machines.admin) as operator, asyncio.timeout(90):
             while True:
                 told = await operator.call("GET", "/admin/v1/connectors", b"")
                 if is_settled(orjson.loads(told.body)):
-                    return await self._child.terminate()
+                    break
                 await asyncio.sleep(0.1)
+        code = await self.machines.terminate()
+        self.letters = (await self.machines.written()).letters
+        return code
 
     def faults(self) -> dict[str, object]:
         """What is not as it should be: order, what was answered and did not arrive, dead letters,
@@ -212,22 +167,23 @@ class Crash:
                     found[f"{connector}/{lead} order"] = sequence
                 if sorted(set(sequence)) != self.load.answered[lead]:
                     found[f"{connector}/{lead}"] = sequence, self.load.answered[lead]
-        letters = written(self._folder).letters
-        again = repeats(got) - self.in_flight
-        return (
-            found | ({"letters": letters} if letters else {}) | ({"again": again} if again else {})
-        )
+        if self.letters:
+            found["letters"] = self.letters
+        if again := repeats(got) - self.in_flight:
+            found["again"] = again
+        return found
 
 
 async def kills(folder: Path, mode: str, number: int, seed: int) -> Crash:
-    """SIGKILL at random moments under load, half of them after something was answered."""
+    """SIGKILL at random moments under load, half of them after something was answered. On a cluster
+    all are: nothing is under way before the leases of the dead have run out."""
     random = Random(seed)
     async with Crash(folder, mode).running() as crash:
         await crash.start()
         for kill in range(number):
             before = crash.load.total
             await asyncio.sleep(random.uniform(0.05, 0.4))
-            if kill % 2:
+            if kill % 2 or CLUSTERED:
                 await eventually(partial(crash.load.beyond, before), 60.0)
             await crash.ended(kill=True)
             await crash.start()

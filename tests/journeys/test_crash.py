@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.crashing import LEADS, Crash, kills, received, settings
-from tests.journeys.deployments import alone
+from tests.journeys.deployments import CLUSTERED
 from tests.journeys.everyone import CONNECTORS, Speaker, ids_of, seed
+from tests.journeys.machines import machines
 from tests.journeys.ordering import numbered
-from tests.journeys.running import (
-    OK,
-    Caller,
-    backends,
-    eventually,
-    free_port,
-    link,
-    server,
-    spawn,
-)
+from tests.journeys.running import OK, Caller, backends, eventually, free_port, link, server
+
+KILLS = 3 if CLUSTERED else 6
+"""Several processes take longer to come back."""
 
 
 @pytest.mark.timeout(400)
@@ -29,13 +24,10 @@ async def test_kills_under_load(tmp_path: Path, mode: str) -> None:
     """What was answered was delivered, in order; what is repeated was sent and not settled at a
     kill, and is repeated at most once for each such kill. What a vendor has taken to answer for
     later is asked about and not sent again."""
-    crash = await kills(tmp_path, mode, 6, seed=20)
+    crash = await kills(tmp_path, mode, KILLS, seed=20)
     assert crash.faults() == {}
 
 
-pytestmark = alone(
-    "it is ended, and its file read; on a cluster the fault suite and test_log_apart do the same"
-)
 STEPS = (
     "before_append",
     "after_append",
@@ -69,26 +61,24 @@ async def test_accepted_calls_without_a_waiting_caller_survive(
 ) -> None:
     """`answer: accepted`: each 2xx heard before the kill is delivered after it, to all vendors,
     though the vendors were away."""
-    port, away = free_port(), free_port()
+    away = free_port()
     told = settings(tmp_path, f"http://127.0.0.1:{away}", mode)
     told["tenants"]["default"]["credentials"][0]["answer"] = "accepted"
     async with server(tmp_path, told) as running:
         await link(running, *map(ids_of, LEADS))
-    child = await spawn(tmp_path, told, port=port)
-    try:
-        async with Caller(child.url) as caller:
-            for number in range(1, each + 1):
-                for lead in LEADS:
-                    answer = await Speaker(caller).noojee(lead, numbered(number))
-                    assert (answer.status, answer.body) == (200, OK)
-        await child.kill()
-        whole = {lead: list(range(1, each + 1)) for lead in LEADS}
+    numbers = list(range(1, each + 1))
+    whole = {name: dict.fromkeys(LEADS, numbers) for name in CONNECTORS}
+    async with machines(tmp_path, told) as made, Caller(made.url) as caller:
+        await made.start()
+        for number in range(1, each + 1):
+            for lead in LEADS:
+                answer = await Speaker(caller).noojee(lead, numbered(number))
+                assert (answer.status, answer.body) == (200, OK)
+        await made.kill()
         async with backends(port=away) as vendors:
             for lead in LEADS:
                 seed(vendors.host, lead)
-            child = await spawn(tmp_path, told, port=port)
-            await eventually(lambda: received(vendors) == dict.fromkeys(CONNECTORS, whole), 60)
-            assert await child.terminate() == 0
-            assert received(vendors) == dict.fromkeys(CONNECTORS, whole)
-    finally:
-        await child.kill()
+            await made.start()
+            await eventually(lambda: received(vendors) == whole, 60)
+            assert await made.terminate() == 0
+            assert received(vendors) == whole

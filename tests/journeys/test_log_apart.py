@@ -15,7 +15,7 @@ import pytest
 from connectors.sandbox.faults import Fault
 from gateway.database.port import Operation, Query, Rows
 from gateway.eventlog.port import Topic
-from tests.journeys.clusters import beside, cluster, on_kafka, until
+from tests.journeys.clusters import beside, cluster, on_kafka, records, until
 from tests.journeys.deployments import alone
 from tests.journeys.running import (
     BUSY,
@@ -55,14 +55,8 @@ class Apart:
 
     async def triggers(self) -> list[str]:
         """The kind of each trigger, oldest first in each partition."""
-        log, found = self.server.storage.log, list[str]()
-        for part, extent in (await log.extents(Topic.TRIGGERS)).items():
-            place = extent.start
-            while place < extent.end:
-                for record in await log.fetch(Topic.TRIGGERS, {part: place}, 100, 1.0):
-                    found.append((record.header("ce_type") or "").split(".")[-2])
-                    place = record.offset + 1
-        return found
+        found = await records(self.server.storage.log, Topic.TRIGGERS)
+        return [(record.header("ce_type") or "").split(".")[-2] for record in found]
 
     async def ask(self, sql: str, *values: object) -> Rows:
         """What the store has."""

@@ -101,6 +101,7 @@ async def test_a_call_repeated_at_a_restarted_server_is_one_update(
         told["shutdown_within"] = "1s"
     async with server(tmp_path, told) as running:
         await give_up(url_of(running))
+        await eventually(lambda: bool(vendors.host.calls("noojee")))
     before = len(vendors.host.calls("noojee"))
     vendors.host.clear_faults("noojee")
     async with server(tmp_path, told) as running, Caller(url_of(running)) as caller:
