@@ -35,7 +35,7 @@ test-kafka-3: install  ## Run the tests of the Kafka log on the last Kafka 3 (`m
 		tests/gateway/eventlog
 
 test-cluster: install  ## Run the journeys through five processes on three brokers and PostgreSQL
-	LEADWIRE_TEST_DEPLOYMENT=cluster $(BIN)/python -m pytest tests/journeys $(JOURNEYS)
+	LEADWIRE_TEST_DEPLOYMENT=cluster $(BIN)/python -m pytest --timeout 200 tests/journeys $(JOURNEYS)
 
 check: install  ## Lint, format, types, imports, lock files
 	$(BIN)/ruff check .
