@@ -57,6 +57,21 @@ class Cluster:
         assert code == 0, err
         self._made.add(name)
 
+    async def clear(self) -> None:
+        """Delete the topics and the databases of all deployments, none of which runs: brokers with
+        thousands of idle partitions are busy with them."""
+        prefixes = tuple(f"{name}." for name in self._made)
+        if not prefixes:
+            return
+        known = await asyncio.to_thread(self.kafka.admin.list_topics, timeout=30)
+        topics = [topic for topic in known.topics if topic.startswith(prefixes)]
+        for deleted in self.kafka.admin.delete_topics(topics).values():
+            await asyncio.to_thread(deleted.result, 30)
+        async with self.postgres.administrator() as connection:
+            for name in self._made:
+                await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._made.clear()
+
     async def kill(self, node: Node) -> None:
         """A broker fails, as a machine does."""
         await asyncio.to_thread(node.kill)

@@ -7,7 +7,9 @@ Everything listens on free ports of the loopback and keeps its files under the t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -75,10 +77,13 @@ async def backends(port: int = 0, host: SandboxHost | None = None) -> AsyncItera
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A port that nobody has, and that no connection is given (those are from 32768 on, on Linux)
+    before somebody listens on it."""
+    while True:
+        port = random.randrange(10240, 32768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 QUICK: Document = {
