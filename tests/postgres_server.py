@@ -12,7 +12,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from typing import Any, Final
 
 import asyncpg
 import pytest
+
+from tests.ports import free_port
 
 PATIENCE: Final = 20.0
 """Seconds for the server to start or to stop."""
@@ -77,9 +78,7 @@ class PostgresServer:
         self._bin = self._reachable(_programs())
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         options = "-U postgres -A trust -E UTF8 --no-locale --no-sync --no-instructions"
         self._call(self._bin / "initdb", "-D", self._data, *options.split())
         (self._data / "pg_hba.conf").write_text(_ACCESS)

@@ -20,8 +20,9 @@ from gateway.eventlog.kafka import KafkaLog
 from gateway.eventlog.port import NewRecord, Topic
 from gateway.model.codec import trigger_headers, trigger_value
 from tests.gateway.model.test_codec import TRIGGER
-from tests.journeys.running import ROOT, Caller, eventually, free_port
+from tests.journeys.running import ROOT, Caller, eventually
 from tests.kafka_mock import MockCluster
+from tests.ports import free_port
 
 EXAMPLES = ROOT / "config" / "examples"
 OLD, NEW, OTHER = (f"whsec_{letter * 32}" for letter in "MNO")

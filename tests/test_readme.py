@@ -14,12 +14,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_ports
 
 ROOT = Path(__file__).absolute().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,20 +48,11 @@ curl() {{ command curl --fail-with-body "$@"; }}
 """
 
 
-def free_ports(count: int) -> list[str]:
-    """Ports that nobody listens on."""
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(one.getsockname()[1]) for one in taken]
-    for one in taken:
-        one.close()
-    return ports
-
-
 @pytest.mark.timeout(240)
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_the_readmes_commands_do_what_it_says(tmp_path: Path) -> None:
     """All of them, in order, in one shell; every one succeeds, and nothing is a dead letter."""
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
 
     def moved(text: str) -> str:
         return re.sub("|".join(PORTS), lambda found: ports[found[0]], text)

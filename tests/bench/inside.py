@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 CORE, OTHER = 0, 1
 """The core of what is measured, and that of everything else."""
@@ -38,14 +39,6 @@ CONNECTOR = (
     "  {name}: {{vendor: webhook, secret: whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz, "
     'concurrency: 64, start: beginning, url: "http://127.0.0.1:{port}/hook"}}'
 )
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.inside import CORE, Child, Kept, free_port, leadwire, start
+from tests.bench.inside import CORE, Child, Kept, leadwire, start
 from tests.bench.outside import Backend, Load, lead, leadsquared_call
 from tests.bench.prefill import prefill
+from tests.ports import free_port
 
 CALLS = 15_000
 DELIVERIES = 50_000

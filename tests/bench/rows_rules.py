@@ -30,10 +30,11 @@ from gateway.model.event import (
 from gateway.model.trigger import Trigger, TriggerKind
 from gateway.store import settling
 from gateway.store.port import Store
-from tests.bench.inside import Child, free_port, leadwire, start
+from tests.bench.inside import Child, leadwire, start
 from tests.bench.outside import lead as lead_id
 from tests.bench.prefill import BATCH, PARTITIONS, batched
 from tests.bench.rows import LEADS, folder
+from tests.ports import free_port
 
 TRIGGERS, RULES, SHARING = 50_000, 50, 3
 """SHARING rules at most are about the same kind, tenant and disposition."""

@@ -17,7 +17,8 @@ import orjson
 from gateway.clock import SystemClock
 from tests.deploy.named import ALERTS
 from tests.deploy.tools import found
-from tests.journeys.running import Caller, free_port
+from tests.journeys.running import Caller
+from tests.ports import free_port
 
 
 class Series(NamedTuple):

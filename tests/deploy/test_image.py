@@ -15,7 +15,8 @@ import pytest
 from gateway.cli import COMMANDS
 from gateway.settings import Settings
 from tests.deploy.tools import DEPLOY, ROOT, needs, said
-from tests.journeys.running import document, free_port, server
+from tests.journeys.running import document, server
+from tests.ports import free_port
 
 FILE = DEPLOY / "Dockerfile"
 

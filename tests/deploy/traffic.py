@@ -20,7 +20,8 @@ from tests.journeys.everyone import (
     served,
     with_hook,
 )
-from tests.journeys.running import Document, backends, free_port, link
+from tests.journeys.running import Document, backends, link
+from tests.ports import free_port
 
 LEADS = ("one", "two", "poisoned")
 NOTE = {"name": "note", "on": "dispositionAction", "do": [{"log": "a disposition"}]}

@@ -13,7 +13,8 @@ import aiohttp
 from gateway.serving import ROLES
 from tests.faults.storage import serve
 from tests.journeys.processes import events_of
-from tests.journeys.running import Caller, Document, free_port, written
+from tests.journeys.running import Caller, Document, written
+from tests.ports import free_port
 
 READY_WITHIN = 20.0
 ENDS_WITHIN = 30.0

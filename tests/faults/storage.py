@@ -24,11 +24,11 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
-    free_port,
     noojee_lead,
     repeated_only_newest,
     written,
 )
+from tests.ports import free_port
 
 LAUNCHER = Path(__file__).with_name("launching.py")
 LEADS = [f"lead-{number}" for number in range(8)]

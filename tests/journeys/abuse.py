@@ -15,7 +15,8 @@ import orjson
 
 from gateway.clock import SystemClock
 from tests.journeys.outage import p99
-from tests.journeys.running import ROOT, Caller, Child, document, free_port, spawn
+from tests.journeys.running import ROOT, Caller, Child, document, spawn
+from tests.ports import free_port
 
 ABUSING = Path(__file__).with_name("abusing.py")
 PACE = 0.01

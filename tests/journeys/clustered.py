@@ -14,8 +14,9 @@ from gateway.serving import ROLES
 from tests.journeys.clusters import until
 from tests.journeys.operating import leadwire
 from tests.journeys.processes import LEADWIRE, Crew, Member, events_of
-from tests.journeys.running import Document, free_port
+from tests.journeys.running import Document
 from tests.kafka.apache import ApacheKafka, Node
+from tests.ports import free_port
 from tests.postgres_server import PostgresServer
 
 PROCESSES = (*("gateway,ledger",) * 2, *("connectors,automations",) * 3)

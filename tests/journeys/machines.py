@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from gateway.eventlog.port import Topic
-from tests.journeys.running import Child, Document, free_port, spawn
+from tests.journeys.running import Child, Document, spawn
+from tests.ports import free_port
 
 ENDS_WITHIN = 30.0
 

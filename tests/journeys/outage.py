@@ -20,7 +20,8 @@ from tests.journeys.everyone import (
     served,
 )
 from tests.journeys.ordering import is_ordered, number_of, numbered, numbers_of_all
-from tests.journeys.running import OK, Backends, backends, eventually, free_port, link
+from tests.journeys.running import OK, Backends, backends, eventually, link
+from tests.ports import free_port
 
 EVERY = 0.04
 """Seconds between calls."""

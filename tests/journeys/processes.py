@@ -17,7 +17,8 @@ from pathlib import Path
 import orjson
 
 from tests.journeys.clusters import until
-from tests.journeys.running import ROOT, Caller, Document, free_port, written
+from tests.journeys.running import ROOT, Caller, Document, written
+from tests.ports import free_port
 
 READY_WITHIN = 30.0
 LEADWIRE = ("-m", "gateway")

@@ -7,9 +7,7 @@ Everything listens on free ports of the loopback and keeps its files under the t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import random
 import signal
 import socket
 import sys
@@ -74,16 +72,6 @@ async def backends(port: int = 0, host: SandboxHost | None = None) -> AsyncItera
         yield Backends(host, running.url, running.port)
     finally:
         await running.close()
-
-
-def free_port() -> int:
-    """A port that nobody has, and that no connection is given (those are from 32768 on, on Linux)
-    before somebody listens on it."""
-    while True:
-        port = random.randrange(10240, 32768)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 QUICK: Document = {

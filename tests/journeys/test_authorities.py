@@ -32,7 +32,8 @@ from tests.journeys.everyone import (
     seed,
     served,
 )
-from tests.journeys.running import Document, Told, backends, free_port
+from tests.journeys.running import Document, Told, backends
+from tests.ports import free_port
 
 LEAD = "one"
 SAID: Mapping[str, Document] = {

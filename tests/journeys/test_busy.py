@@ -27,11 +27,11 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
-    free_port,
     noojee_lead,
     server,
     url_of,
 )
+from tests.ports import free_port
 
 SALE = {"njDisposition": "Sale"}
 AT_ONCE = 10.0

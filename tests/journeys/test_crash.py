@@ -12,7 +12,8 @@ from tests.journeys.deployments import CLUSTERED
 from tests.journeys.everyone import CONNECTORS, Speaker, ids_of, seed
 from tests.journeys.machines import machines
 from tests.journeys.ordering import numbered
-from tests.journeys.running import OK, Caller, backends, eventually, free_port, link, server
+from tests.journeys.running import OK, Caller, backends, eventually, link, server
+from tests.ports import free_port
 
 KILLS = 3 if CLUSTERED else 6
 """Several processes take longer to come back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -44,17 +45,17 @@ async def vendors() -> AsyncIterator[Backends]:
         yield served
 
 
-@pytest.fixture
-async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
-    """A client with eight calls an hour, that hears busy after a second."""
-    told = document(tmp_path, vendors.url)
+@asynccontextmanager
+async def calling(vendors: Backends, folder: Path, **settings: str) -> AsyncIterator[Caller]:
+    """A client with eight calls an hour, and further settings."""
+    told = document(folder, vendors.url)
     told["tenants"]["default"]["credentials"] = [
         {
             "dialect": "dialnexa",
             "system": "nexa",
             "token": "key_1:inbound",
             "quota": {"requests": 8, "per": "1h"},
-            "answer_within": "1s",
+            **settings,
         }
     ]
     told["connectors"] = {
@@ -66,7 +67,21 @@ async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
         }
     }
     told["routes"] = [{"name": "all", "connectors": ["nexa"], "authority": {"dialnexa": "nexa"}}]
-    async with server(tmp_path, told) as running, Caller(url_of(running)) as client:
+    async with server(folder, told) as running, Caller(url_of(running)) as client:
+        yield client
+
+
+@pytest.fixture
+async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
+    """A client with eight calls an hour."""
+    async with calling(vendors, tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+async def hasty_caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
+    """The same, that hears busy after three seconds."""
+    async with calling(vendors, tmp_path, answer_within="3s") as client:
         yield client
 
 
@@ -120,13 +135,13 @@ async def test_an_update_and_every_refusal(vendors: Backends, caller: Caller) ->
         )  # fmt: skip
 
 
-async def test_busy(vendors: Backends, caller: Caller) -> None:
+async def test_busy(vendors: Backends, hasty_caller: Caller) -> None:
     """429 with Retry-After and the event's id while the vendor fails; then the retry's 200."""
     vendors.host.add_fault("dialnexa", Fault(status=503))
-    told = await patch(caller, "l_pending", GOOD)
+    told = await patch(hasty_caller, "l_pending", GOOD)
     assert (told.status, told.body) == (429, TOO_MANY)
     assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
     vendors.host.clear_faults("dialnexa")
-    again = await patch(caller, "l_pending", GOOD)
+    again = await patch(hasty_caller, "l_pending", GOOD)
     assert (again.status, again.events) == (200, told.events)
     assert vendors.host.lead("dialnexa", "l_pending")["phone_number"] == "+919876543211"

@@ -16,10 +16,10 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
-    free_port,
     noojee_lead,
     spawn,
 )
+from tests.ports import free_port
 
 CALLS = 12
 

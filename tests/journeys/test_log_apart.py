@@ -26,7 +26,6 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
-    free_port,
     noojee_lead,
     repeated_only_newest,
     server,
@@ -34,6 +33,7 @@ from tests.journeys.running import (
     url_of,
 )
 from tests.kafka_mock import MockCluster
+from tests.ports import free_port
 
 pytestmark = alone("its log is on Kafka and its store in a file of its own")
 

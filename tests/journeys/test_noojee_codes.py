@@ -85,6 +85,14 @@ def strict(told: Document) -> Document:
 async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
     """A client of a gateway that leaves everything to the vendor."""
     told = document(tmp_path, vendors.url)
+    async with server(tmp_path, told) as running, Caller(url_of(running)) as client:
+        yield client
+
+
+@pytest.fixture
+async def hasty_caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
+    """The same, that hears busy after three seconds."""
+    told = document(tmp_path, vendors.url)
     told["tenants"]["default"]["credentials"][0]["answer_within"] = "3s"
     async with server(tmp_path, told) as running, Caller(url_of(running)) as client:
         yield client
@@ -226,17 +234,17 @@ async def test_what_may_pass_is_tried_again_before_the_caller_hears(
 
 @pytest.mark.parametrize("code", [103, 109])
 async def test_what_does_not_pass_in_time_is_busy(
-    vendors: Backends, caller: Caller, code: int
+    vendors: Backends, hasty_caller: Caller, code: int
 ) -> None:
     """109 with the event's id: the update goes on, and a retry attaches to it."""
     status, body = TABLE[code]
     vendors.host.add_fault("noojee", Fault(status=status, body=body.decode()))
-    first = await caller.noojee("fine", SALE)
+    first = await hasty_caller.noojee("fine", SALE)
     assert (first.status, first.body, len(first.events)) == (*TABLE[109], 1)
     vendors.host.clear_faults("noojee")
-    again = await caller.noojee("fine", SALE)
+    again = await hasty_caller.noojee("fine", SALE)
     while (again.status, again.body) == TABLE[109]:
-        again = await caller.noojee("fine", SALE)
+        again = await hasty_caller.noojee("fine", SALE)
     assert (again.status, again.body, again.events) == (200, OK, first.events)
 
 

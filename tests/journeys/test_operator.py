@@ -69,8 +69,11 @@ async def test_a_paused_connector_keeps_its_backlog_and_goes_on(tmp_path: Path) 
         )
         await b.when("/connectors/polly", lambda one: one["connector"]["state"] == "paused")
         event = await sold(b)
-        told = await b.until(f"/updates/{event}", settled=False)
-        assert [one["state"] for one in told["deliveries"]] == ["applied", "pending"]
+        told = await b.when(
+            f"/updates/{event}",
+            lambda one: [each["state"] for each in one["deliveries"]] == ["applied", "pending"],
+        )
+        assert told["settled"] is False
         _, story = await b.ask("GET", "/connectors/polly")
         assert (story["connector"]["backlog"], story["connector"]["oldest"]) == (1, told["time"])
         assert b.backends.host.calls("pollybot") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
@@ -52,15 +53,29 @@ async def vendors() -> AsyncIterator[Backends]:
         yield served
 
 
-@pytest.fixture
-async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
-    """A client with five calls an hour, that hears busy after a second."""
-    told = document(tmp_path, vendors.url)
+@asynccontextmanager
+async def calling(vendors: Backends, folder: Path, **settings: str) -> AsyncIterator[Caller]:
+    """A client with five calls an hour, and further settings."""
+    told = document(folder, vendors.url)
     told["tenants"]["default"]["credentials"][1] |= {
         "quota": {"requests": 5, "per": "1h"},
-        "answer_within": "1s",
+        **settings,
     }
-    async with server(tmp_path, told) as running, Caller(url_of(running)) as client:
+    async with server(folder, told) as running, Caller(url_of(running)) as client:
+        yield client
+
+
+@pytest.fixture
+async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
+    """A client with five calls an hour."""
+    async with calling(vendors, tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+async def hasty_caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
+    """The same, that hears busy after three seconds."""
+    async with calling(vendors, tmp_path, answer_within="3s") as client:
         yield client
 
 
@@ -147,14 +162,14 @@ async def test_the_quota(vendors: Backends, caller: Caller) -> None:
     assert len(vendors.host.calls("pollybot")) == 5
 
 
-async def test_busy(vendors: Backends, caller: Caller) -> None:
+async def test_busy(vendors: Backends, hasty_caller: Caller) -> None:
     """500 with Retry-After and the event's id while the vendor fails; then the retry's 200."""
     number = vendors.host.add_fault("pollybot", Fault(status=500))
-    told = await caller.polly("lead_1", {"status": "lost"})
+    told = await hasty_caller.polly("lead_1", {"status": "lost"})
     assert (told.status, told.body, number) == (500, INTERNAL, 1)
     assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
     vendors.host.clear_faults("pollybot")
-    again = await caller.polly("lead_1", {"status": "lost"})
+    again = await hasty_caller.polly("lead_1", {"status": "lost"})
     assert (again.status, again.events) == (200, told.events)
     assert vendors.host.lead("pollybot", "lead_1")["status"] == "lost"
 

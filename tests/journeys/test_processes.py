@@ -26,11 +26,11 @@ from tests.journeys.running import (
     backends,
     document,
     eventually,
-    free_port,
     noojee_lead,
     repeated_only_newest,
 )
 from tests.kafka_mock import MockCluster
+from tests.ports import free_port
 from tests.postgres_server import PostgresServer
 
 LEADS = [str(number) for number in range(8)]

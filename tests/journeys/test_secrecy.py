@@ -38,12 +38,12 @@ from tests.journeys.running import (
     Told,
     backends,
     eventually,
-    free_port,
     link,
     server,
     spawn,
     written,
 )
+from tests.ports import free_port
 
 PHONE, EMAIL, NAME = "+61491570156", "jane.smith@example.com", "Jane Quillfeather"
 IN_URL = "secret-in-the-hooks-url"

@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import random
-import socket
 import subprocess
 import time
 import uuid
@@ -29,6 +27,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.kafka.artifacts import VERSION, jars
 from tests.kafka.certificates import Certificates, certificates
+from tests.ports import free_ports
 
 MARKS: Final = [pytest.mark.timeout(60, func_only=True)]
 """Of a test on Apache Kafka: what it takes to fetch and start it is no test's time."""
@@ -80,21 +79,6 @@ _LOGINS: Final = {
     "oauthbearer": "oauthbearer.OAuthBearerLoginModule required"
     ' unsecuredLoginStringClaim_sub="broker";',
 }
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has, below those that connections are given (from 32768 on, on Linux): it
-    takes a JVM seconds to listen, and somebody else could have one by then."""
-    with contextlib.ExitStack() as held:
-        found: list[int] = []
-        for port in random.sample(range(10240, 32768), 100 * count):
-            one = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                one.bind(("127.0.0.1", port))
-                found.append(port)
-            if len(found) == count:
-                break
-        return found
 
 
 @dataclass
