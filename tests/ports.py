@@ -1,32 +1,35 @@
-"""Ports for servers that start in a while."""
+"""Ports for servers that start in a while.
+
+Below those that connections are given (from 32768 on, on Linux): it takes a server seconds to
+listen. Meanwhile somebody else could be given one of those, and who knocks until it does could
+meet himself. No port is told twice before all were: two servers of one test would want it.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import random
 import socket
-from typing import Final
+from itertools import cycle
+from random import SystemRandom
 
-_OURS: Final = range(10240, 32768)
-"""Below those that connections are given (from 32768 on, on Linux): it takes a server seconds to
-listen. Meanwhile somebody else could be given one of those, and who knocks until it does could
-meet himself."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Different ports that nobody has."""
-    with contextlib.ExitStack() as held:
-        found: list[int] = []
-        for port in random.sample(_OURS, 100 * count):
-            one = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                one.bind(("127.0.0.1", port))
-                found.append(port)
-            if len(found) == count:
-                break
-        return found
+_FIRST, _LAST = 10240, 32767
+# Whoever seeds `random` for each test would have every test begin with the same ones.
+_TURNS = cycle(SystemRandom().sample(range(_FIRST, _LAST + 1), _LAST + 1 - _FIRST))
 
 
 def free_port() -> int:
-    """One of them."""
-    return free_ports(1)[0]
+    """One that nobody has."""
+    return next(filter(_is_free, _TURNS))
+
+
+def free_ports(count: int) -> list[int]:
+    """Some of them."""
+    return [free_port() for _ in range(count)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
