@@ -22,7 +22,7 @@ from tests.postgres_server import PostgresServer
 
 PARTITIONS = 24
 TOPICS = {f"leadwire.{topic}": PARTITIONS for topic in Topic}
-WARMING, COUNTED = 3_000, 15_000
+WARMING, COUNTED, TURNS = 3_000, 30_000, 10
 EASY = 400.0
 """Events a second that two connectors, a broker and a database can do on two cores."""
 EVEN = 100_000
@@ -90,39 +90,67 @@ async def accepted_apache() -> dict[str, float]:
 # --- several processes ----------------------------------------------------------------------
 
 
-async def workers() -> dict[str, float]:
-    """Time of a core for an accepted call: two gateway processes, each with as many callers, by
-    one, which is measured before and after them. Beside it, two that share the callers of one:
-    each appends half as much at a time."""
-    two = ("--workers", "2")
-    with postgres() as server:
-        before = await _cost(server, (), CONNECTIONS)
-        grown = await _cost(server, two, 2 * CONNECTIONS)
-        after = await _cost(server, (), CONNECTIONS)
-        shared = await _cost(server, two, CONNECTIONS)
-    alone = (before + after) / 2
-    return {
-        "one us": alone,
-        "two us": grown,
-        "ratio": grown / alone,
-        "two of as many callers us": shared,
-    }
+class _Gateways:
+    """One or more gateway processes, and what their calls have cost."""
+
+    def __init__(self, child: Child, callers: int) -> None:
+        self._child, self._callers = child, callers
+        self._load = Load(leadsquared_call(LEADS))
+        self._calls, self._spent = 0, 0.0
+
+    @property
+    def cost(self) -> float:
+        """Microseconds of a core for a call."""
+        return 1e6 * self._spent / self._calls
+
+    async def warm(self) -> None:
+        """Calls that don't count."""
+        await self._load.saturate(self._child.port, self._callers, WARMING)
+
+    async def take(self, calls: int) -> None:
+        """Calls that count."""
+        before = self._child.cpu
+        await self._load.saturate(self._child.port, self._callers, calls)
+        self._spent += self._child.cpu - before
+        self._calls += calls
 
 
-async def _cost(server: PostgresServer, options: tuple[str, ...], callers: int) -> float:
+@asynccontextmanager
+async def _gateways(
+    server: PostgresServer, options: tuple[str, ...], callers: int
+) -> AsyncIterator[_Gateways]:
     async with server.database() as store:
         with folder() as place, mock() as log:
-            child = await leadwire(
-                place, {"crm": free_port()}, "gateway", Kept(log, store), options
-            )
+            backend = {"crm": free_port()}
+            child = await leadwire(place, backend, "gateway", Kept(log, store), options)
             try:
-                load = Load(leadsquared_call(LEADS))
-                await load.saturate(child.port, callers, WARMING)
-                before = child.cpu
-                await load.saturate(child.port, callers, COUNTED)
-                return 1e6 * (child.cpu - before) / COUNTED
+                gateways = _Gateways(child, callers)
+                await gateways.warm()
+                yield gateways
             finally:
                 await child.stop()
+
+
+async def workers() -> dict[str, float]:
+    """Time of a core for an accepted call: two gateway processes, each with as many callers, by
+    one. Beside it, two that share the callers of one: each appends half as much at a time. They
+    have turns of some seconds, for the machine drifts."""
+    two = ("--workers", "2")
+    with postgres() as server:
+        async with (
+            _gateways(server, (), CONNECTIONS) as alone,
+            _gateways(server, two, 2 * CONNECTIONS) as grown,
+            _gateways(server, two, CONNECTIONS) as shared,
+        ):
+            for _ in range(TURNS):
+                for each in (alone, grown, shared):
+                    await each.take(COUNTED // TURNS)
+    return {
+        "one us": alone.cost,
+        "two us": grown.cost,
+        "ratio": grown.cost / alone.cost,
+        "two of as many callers us": shared.cost,
+    }
 
 
 # --- deliveries -----------------------------------------------------------------------------
