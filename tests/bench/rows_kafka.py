@@ -22,7 +22,8 @@ from tests.postgres_server import PostgresServer
 
 PARTITIONS = 24
 TOPICS = {f"leadwire.{topic}": PARTITIONS for topic in Topic}
-WARMING, COUNTED, TURNS = 3_000, 30_000, 10
+WARMING, TURNS, EACH = 3_000, 8, 60
+"""Calls before any counts, turns, and calls of each caller in one."""
 EASY = 400.0
 """Events a second that two connectors, a broker and a database can do on two cores."""
 EVEN = 100_000
@@ -107,8 +108,9 @@ class _Gateways:
         """Calls that don't count."""
         await self._load.saturate(self._child.port, self._callers, WARMING)
 
-    async def take(self, calls: int) -> None:
-        """Calls that count."""
+    async def take(self) -> None:
+        """Calls that count: as many by each caller, for each has a connection of its own."""
+        calls = EACH * self._callers
         before = self._child.cpu
         await self._load.saturate(self._child.port, self._callers, calls)
         self._spent += self._child.cpu - before
@@ -144,7 +146,7 @@ async def workers() -> dict[str, float]:
         ):
             for _ in range(TURNS):
                 for each in (alone, grown, shared):
-                    await each.take(COUNTED // TURNS)
+                    await each.take()
     return {
         "one us": alone.cost,
         "two us": grown.cost,
