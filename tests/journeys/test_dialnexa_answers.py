@@ -78,13 +78,6 @@ async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
         yield client
 
 
-@pytest.fixture
-async def hasty_caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
-    """The same, that hears busy after three seconds."""
-    async with calling(vendors, tmp_path, answer_within="3s") as client:
-        yield client
-
-
 async def patch(caller: Caller, lead_id: str, body: bytes, path: str = "/v1") -> Told:
     """An update of a lead, with the key."""
     return await caller.call("PATCH", f"{path}/campaigns-leads/{lead_id}", body, KEY)
@@ -135,13 +128,14 @@ async def test_an_update_and_every_refusal(vendors: Backends, caller: Caller) ->
         )  # fmt: skip
 
 
-async def test_busy(vendors: Backends, hasty_caller: Caller) -> None:
+async def test_busy(vendors: Backends, tmp_path: Path) -> None:
     """429 with Retry-After and the event's id while the vendor fails; then the retry's 200."""
-    vendors.host.add_fault("dialnexa", Fault(status=503))
-    told = await patch(hasty_caller, "l_pending", GOOD)
-    assert (told.status, told.body) == (429, TOO_MANY)
-    assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
-    vendors.host.clear_faults("dialnexa")
-    again = await patch(hasty_caller, "l_pending", GOOD)
-    assert (again.status, again.events) == (200, told.events)
-    assert vendors.host.lead("dialnexa", "l_pending")["phone_number"] == "+919876543211"
+    async with calling(vendors, tmp_path, answer_within="3s") as caller:
+        vendors.host.add_fault("dialnexa", Fault(status=503))
+        told = await patch(caller, "l_pending", GOOD)
+        assert (told.status, told.body) == (429, TOO_MANY)
+        assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
+        vendors.host.clear_faults("dialnexa")
+        again = await patch(caller, "l_pending", GOOD)
+        assert (again.status, again.events) == (200, told.events)
+        assert vendors.host.lead("dialnexa", "l_pending")["phone_number"] == "+919876543211"

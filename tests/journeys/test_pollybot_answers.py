@@ -72,13 +72,6 @@ async def caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
         yield client
 
 
-@pytest.fixture
-async def hasty_caller(vendors: Backends, tmp_path: Path) -> AsyncIterator[Caller]:
-    """The same, that hears busy after three seconds."""
-    async with calling(vendors, tmp_path, answer_within="3s") as client:
-        yield client
-
-
 def rate(told: Told) -> tuple[str, str, str]:
     """Limit, remaining and used, as told."""
     head = told.headers
@@ -162,16 +155,17 @@ async def test_the_quota(vendors: Backends, caller: Caller) -> None:
     assert len(vendors.host.calls("pollybot")) == 5
 
 
-async def test_busy(vendors: Backends, hasty_caller: Caller) -> None:
+async def test_busy(vendors: Backends, tmp_path: Path) -> None:
     """500 with Retry-After and the event's id while the vendor fails; then the retry's 200."""
-    number = vendors.host.add_fault("pollybot", Fault(status=500))
-    told = await hasty_caller.polly("lead_1", {"status": "lost"})
-    assert (told.status, told.body, number) == (500, INTERNAL, 1)
-    assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
-    vendors.host.clear_faults("pollybot")
-    again = await hasty_caller.polly("lead_1", {"status": "lost"})
-    assert (again.status, again.events) == (200, told.events)
-    assert vendors.host.lead("pollybot", "lead_1")["status"] == "lost"
+    async with calling(vendors, tmp_path, answer_within="3s") as caller:
+        number = vendors.host.add_fault("pollybot", Fault(status=500))
+        told = await caller.polly("lead_1", {"status": "lost"})
+        assert (told.status, told.body, number) == (500, INTERNAL, 1)
+        assert (told.headers["Retry-After"], len(told.events)) == ("5", 1)
+        vendors.host.clear_faults("pollybot")
+        again = await caller.polly("lead_1", {"status": "lost"})
+        assert (again.status, again.events) == (200, told.events)
+        assert vendors.host.lead("pollybot", "lead_1")["status"] == "lost"
 
 
 async def test_other_methods(caller: Caller) -> None:
