@@ -173,8 +173,11 @@ async def isolation(rate: float) -> dict[str, float]:
     return {"p99 ms without": calm, "p99 ms with": storm, "ratio": storm / calm}
 
 
-async def isolated(rate: float, *, dead: bool, kept: Kept | None = None) -> float:
-    """The p99 in milliseconds at this rate, whatever becomes of the connector beside it."""
+async def isolated(
+    rate: float, *, dead: bool, kept: Kept | None = None, warming: float = 3.0
+) -> float:
+    """The p99 in milliseconds at this rate, after so many seconds of it that don't count, whatever
+    becomes of the connector beside it."""
     with folder() as place:
         good, other = Backend(), Backend()
         server, port = await good.serve()
@@ -185,11 +188,11 @@ async def isolated(rate: float, *, dead: bool, kept: Kept | None = None) -> floa
         child = await leadwire(place, {"crm": port, "other": beside_port}, kept=kept)
         try:
             load = Load(leadsquared_call(500))
-            await load.steadily(child.port, rate, 3.0)
-            first = load.next
-            await load.steadily(child.port, rate, 10.0)
-            wanted = load.next - (load.next // 500 + 1 if dead else 0)
-            await good.had(wanted, 60)
+            for seconds in (warming, 10.0):
+                first = load.next
+                await load.steadily(child.port, rate, seconds)
+                poisoned = len(range(7, load.next, 500)) if dead else 0
+                await good.had(load.next - poisoned, 60)
         finally:
             await child.stop()
             server.close()

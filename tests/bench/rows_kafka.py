@@ -26,6 +26,8 @@ WARMING, TURNS, EACH = 3_000, 8, 60
 """Calls before any counts, turns, and calls of each caller in one."""
 EASY = 400.0
 """Events a second that two connectors, a broker and a database can do on two cores."""
+JVM = 20.0
+"""Seconds after which a new broker has compiled most of what it runs."""
 EVEN = 100_000
 """Deliveries at the start and at the end of a backlog whose rates are compared."""
 
@@ -205,7 +207,7 @@ async def isolation() -> dict[str, float]:
 async def _isolated(*, dead: bool) -> float:
     with folder() as place, apache(place) as log, postgres() as server:
         async with server.database() as store:
-            return await isolated(EASY, dead=dead, kept=Kept(log, store))
+            return await isolated(EASY, dead=dead, kept=Kept(log, store), warming=JVM)
 
 
 async def backlog(count: int = 1_000_000) -> dict[str, float]:
