@@ -21,11 +21,11 @@ STALLS = {
 }
 
 
-def finished(scenario: Scenario) -> Finished:
+def finished(scenario: Scenario, outage: float = 0.0) -> Finished:
     """A scenario with one call lost."""
     lost = Lost(Answered(Update("a", 1), "native", (), 0.0, 0.0), None, "gone")
     verdict = Verdict(1234, (lost,), (), (), (), {}, (), (), (), {"applied": 4}, STALLS)
-    return Finished(scenario, Run((), (), (), ()), verdict)
+    return Finished(scenario, Run((), (), (), (), outage=outage), verdict)
 
 
 def test_a_row_says_what_was_found() -> None:
@@ -37,6 +37,17 @@ def test_a_row_says_what_was_found() -> None:
         "| dead vendor: nobody listens at one vendor for 8 s | 1,234 | 1 | 0 | 0 | 0 | 0"
         " | 0.3 s (lsq); the dead one 8.2 s (polly) |\n",
     ]
+
+
+def test_a_stall_may_last_as_long_as_an_outage_and_some() -> None:
+    """The row says how long that was."""
+    scenario = SCENARIOS[0]
+    ended = [finished(scenario, outage) for outage in (3.0, 3.5)]
+    assert [one.faults.get("stalled") for one in ended] == [[STALLS["polly"]], None]
+    assert row(ended[1]) == (
+        "| control: steady load, nothing goes wrong | 1,234 | 1 | 0 | 0 | 0 | 0"
+        " | 8.2 s (polly), 3.5 s of which were the outage |\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ somebody looks, and reads on from the frontier."""
 STORMS, EVERY = 8, 3.0
 """How many processes come or go in a lease storm, and the seconds between."""
 AWAY = 4.0
-"""Seconds for which brokers or the database are away."""
+"""Seconds after which brokers or the database are started again; they take some to be there."""
+SENT = 0.2
+"""Seconds in which vendors have read what a process had sent before it hung."""
 
 
 def deploying(cluster: Cluster) -> Deploy:
@@ -59,9 +61,10 @@ async def brokers_restarted(stage: Stage) -> None:
     """All brokers are away at once."""
     cluster = _deployed(stage).cluster
     await stage.flow(60)
-    await asyncio.gather(*map(cluster.kill, cluster.kafka.nodes))
-    await stage.clock.sleep(AWAY)
-    await cluster.revive(cluster.kafka.nodes)
+    async with stage.outage():
+        await asyncio.gather(*map(cluster.kill, cluster.kafka.nodes))
+        await stage.clock.sleep(AWAY)
+        await cluster.revive(cluster.kafka.nodes)
     await stage.flow(60)
 
 
@@ -69,9 +72,10 @@ async def database_restarted(stage: Stage) -> None:
     """PostgreSQL crashes, and recovers some seconds later."""
     postgres = _deployed(stage).cluster.postgres
     await stage.flow(60)
-    await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
-    await stage.clock.sleep(AWAY)
-    await asyncio.to_thread(postgres.start)
+    async with stage.outage():
+        await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
+        await stage.clock.sleep(AWAY)
+        await asyncio.to_thread(postgres.start)
     await stage.flow(60)
 
 
@@ -102,6 +106,7 @@ async def frozen(stage: Stage) -> None:
         await stage.flow(60)
         member = deployed.next("connectors")
         member.freeze()
+        await stage.clock.sleep(SENT)
         stage.kills.append(stage.clock.now())
         await stage.clock.sleep(TAKEN_OVER)
         member.thaw()
@@ -188,19 +193,19 @@ CLUSTERED: tuple[Scenario, ...] = (
     ),
     Scenario(
         "brokers restarted",
-        f"all three brokers are killed, and are away for {AWAY:.0f} s",
+        f"all three brokers are killed, and started after {AWAY:.0f} s",
         brokers_restarted,
         _interrupted,
-        stall=30.0,
+        stall=15.0,
         lines=LINES,
         within=300.0,
     ),
     Scenario(
         "database restarted",
-        f"PostgreSQL crashes, and is away for {AWAY:.0f} s",
+        f"PostgreSQL crashes, and is started after {AWAY:.0f} s",
         database_restarted,
         _interrupted,
-        stall=20.0,
+        stall=15.0,
         lines=LINES,
         within=300.0,
     ),

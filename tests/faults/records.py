@@ -154,5 +154,7 @@ class Run:
     """Times that a call heard busy."""
     unanswered: int = 0
     """Times that a call heard nothing."""
+    outage: float = 0.0
+    """Seconds for which all brokers or the database were away, when nobody could have gone on."""
     lines: tuple[str, ...] = ()
     """Events of the lines that the processes wrote for operators, warnings and worse."""

@@ -87,7 +87,7 @@ class Scenario:
     least: int = 1
     """How often it has to be, or nothing was tried."""
     stall: float = 5.0
-    """Longest stall, in seconds, of those that are not `apart`."""
+    """Longest stall, in seconds beside `Run.outage`, of those that are not `apart`."""
     apart: frozenset[str] = frozenset()
     """Connectors whose vendor is away."""
     kinds: frozenset[str] = frozenset({"applied"})
@@ -210,7 +210,7 @@ class Finished:
         slow = [
             stall
             for name, stall in verdict.stalls.items()
-            if stall.seconds > scenario.stall and name not in scenario.apart
+            if stall.seconds > scenario.stall + self.run.outage and name not in scenario.apart
         ]
         return found | ({"stalled": slow} if slow else {})
 

@@ -83,6 +83,7 @@ class Stage:
         self._vendors = vendors
         self.clock: Clock = SystemClock()
         self.kills: list[float] = []
+        self._outage = 0.0
         self._redriven: list[tuple[str, float]] = []
 
     def hosts(self) -> dict[str, SandboxHost]:
@@ -115,6 +116,13 @@ class Stage:
         await self.clock.sleep(rest)
         self.kills.append(self.clock.now())
         await self.deployment.start()
+
+    @asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        """What leadwire stands on is away, until it can be used again."""
+        began = self.clock.monotonic()
+        yield
+        self._outage += self.clock.monotonic() - began
 
     async def flow(self, more: int) -> None:
         """Wait until so many more calls were answered with 2xx. Raises TimeoutError."""
@@ -169,6 +177,7 @@ class Stage:
             refused=len(self.callers.refused),
             busy=self.callers.busy,
             unanswered=self.callers.unanswered,
+            outage=self._outage,
             lines=tuple(self.deployment.lines()),
         )
 

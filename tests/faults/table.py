@@ -29,7 +29,7 @@ def row(finished: Finished) -> str:
         len(verdict.repeats),
         f"{verdict.heard.calls:,}",
         len(verdict.heard.again),
-        _stalls(verdict.stalls, finished.scenario.apart),
+        _stalls(verdict.stalls, finished.scenario.apart) + _of_which(finished.run.outage),
     )
     return _line(map(str, found))
 
@@ -46,6 +46,10 @@ def _longest(stalls: Sequence[Stall]) -> str:
         return ""
     longest = max(stalls, key=lambda stall: stall.seconds)
     return f"{longest.seconds:.1f} s ({longest.connector})"
+
+
+def _of_which(outage: float) -> str:
+    return f", {outage:.1f} s of which were the outage" if outage else ""
 
 
 def _line(cells: Iterable[str]) -> str:
