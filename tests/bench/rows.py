@@ -23,6 +23,8 @@ LEADS = 5_000
 CONNECTIONS = 64
 MEASURED = 40_000
 """Deliveries after which memory is read: long enough for every bounded buffer to be full."""
+FEW, POISONED = 500, 7
+"""Leads of the rows of isolation, and the one whose updates fail."""
 
 
 @dataclass(frozen=True)
@@ -184,15 +186,15 @@ async def isolated(
         beside, beside_port = await other.serve()
         if dead:
             beside.close()
-            good.refuse = lead(7).encode()
+            good.refuse = lead(POISONED).encode()
         child = await leadwire(place, {"crm": port, "other": beside_port}, kept=kept)
         try:
-            load = Load(leadsquared_call(500))
+            load = Load(leadsquared_call(FEW))
             for seconds in (warming, 10.0):
                 first = load.next
                 await load.steadily(child.port, rate, seconds)
-                poisoned = len(range(7, load.next, 500)) if dead else 0
-                await good.had(load.next - poisoned, 60)
+                failing = len(range(POISONED, load.next, FEW)) if dead else 0
+                await good.had(load.next - failing, 60)
         finally:
             await child.stop()
             server.close()
